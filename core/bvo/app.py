@@ -1,0 +1,85 @@
+"""The app factory: plugins in, WSGI app out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from apispec.ext.marshmallow import MarshmallowPlugin
+from flask import Blueprint, Flask, current_app, jsonify, redirect, request
+from flask_smorest import Api
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from . import __version__, access, database, entities, health, migrations, plugins, problems, registry, sessions, stores
+from .access import public
+from .config import Config
+
+MAX_BODY_BYTES = 1024 * 1024
+"""The largest body of a request, in bytes; a view that takes files raises it for itself."""
+
+
+class _Api(Api):  # type: ignore[misc]
+    """flask-smorest, with one shape for errors: its own handler would answer pages in JSON, too."""
+
+    def handle_http_exception(self, error: HTTPException) -> Any:
+        return problems.respond(error)
+
+
+def create_app(config: Mapping[str, Any] | None = None) -> Flask:
+    """Build the app. `config` holds `BVO_*` values that win over the environment. Raises StartupError."""
+    configuration = Config.load(config)
+    loaded = plugins.load(configuration.disabled_plugins, configuration.required_plugins)
+    return assemble(configuration, registry.build(configuration, loaded))
+
+
+def assemble(config: Config, contributed: registry.Registry) -> Flask:
+    """Put an app together from a configuration and the contributions of its plugins."""
+    app = Flask("bvo", static_folder=None)
+    app.config.update(
+        SECRET_KEY=config.secret_key,
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        API_TITLE="BV Orchestrator",
+        API_VERSION=__version__,
+        OPENAPI_VERSION="3.1.0",
+    )
+    app.url_map.strict_slashes = False
+    registry.init_app(app, contributed)
+    database.init_app(app, config)
+    migrations.init_app(app)
+    api = _Api(app, spec_kwargs={"marshmallow_plugin": MarshmallowPlugin(schema_name_resolver=_schema_name)})
+    problems.init_app(app)
+    access.init_app(app)
+    sessions.init_app(app, config)
+    health.init_app(app)
+    app.add_url_rule("/", "root", public(_root))
+    stores.init_app(app, contributed)
+    for blueprint in entities.blueprints(contributed):
+        api.register_blueprint(blueprint)
+    _register_blueprints(app, api, contributed)
+    access.check_declared(app)
+    return app
+
+
+def _register_blueprints(app: Flask, api: Api, contributed: registry.Registry) -> None:
+    from flask_smorest import Blueprint as ApiBlueprint
+
+    for blueprint in contributed.of(Blueprint).values():
+        if isinstance(blueprint, ApiBlueprint):
+            api.register_blueprint(blueprint)
+        else:
+            app.register_blueprint(blueprint)
+
+
+def _schema_name(schema: Any) -> str:
+    """The name of a schema in OpenAPI: `UserIn` is taken whole when creating, and as `UserUpdate` in part."""
+    name = (schema if isinstance(schema, type) else type(schema)).__name__.removesuffix("Schema")
+    return f"{name.removesuffix('In')}Update" if getattr(schema, "partial", None) else name
+
+
+def _root() -> Response:
+    """Greet API clients, and send browsers to the web UI where there is one."""
+    wants_page = request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
+    if wants_page and "webui.dashboard" in current_app.view_functions:
+        return redirect("/ui/")
+    return jsonify(message="BV Orchestrator", version=__version__)

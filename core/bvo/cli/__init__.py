@@ -1,0 +1,73 @@
+"""The `bvo` program. Commands are imported only when they are called, so that `bvo --version` answers at once."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any, cast
+
+import click
+
+from bvo import __version__
+from bvo.errors import StartupError
+from bvo_hookspecs import CliCommand
+
+CORE_COMMANDS = (
+    CliCommand(name="serve", target="bvo.cli.serve:serve", help="Run the server: web UI, API and background worker."),
+    CliCommand(name="worker", target="bvo.cli.worker:worker", help="Run only a background worker."),
+    CliCommand(name="db", target="bvo.cli.db:db_group", help="Migrate the database, and check it."),
+    CliCommand(name="plugins", target="bvo.cli.plugins:plugins_group", help="Show the plugins and their state."),
+)
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are named by records and imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(self._known())
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        found = {command.name: command for command in CORE_COMMANDS}.get(name) or self._known().get(name)
+        if found is None:
+            return None
+        module, _, attribute = found.target.partition(":")
+        return cast(click.Command, getattr(importlib.import_module(module), attribute))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.help) for name, command in sorted(self._known().items())])
+
+    def _known(self) -> dict[str, CliCommand]:
+        from bvo.plugins import load
+
+        if not hasattr(self, "_commands"):
+            commands = {command.name: command for command in CORE_COMMANDS}
+            plugins = load()
+            for plugin in list(plugins):
+                for command in plugins.call(plugin, "cli_commands"):
+                    commands.setdefault(command.name, command)
+            self._commands = commands
+        return self._commands
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="bvo")
+def program() -> None:
+    """BV Orchestrator: a self-hosted control plane for automation.
+
+    Configuration comes from the environment: BVO_DATA_DIR (data folder, default ./bvo-data), BVO_DATABASE_URL
+    (default: SQLite in the data folder), BVO_ENV (development or production).
+
+    \b
+    Try it:   bvo demo
+    Run it:   bvo serve --port 8000
+    """
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the program. Exit codes: 0 done, 1 it failed, 2 it can't start as it is called or configured."""
+    try:
+        return program(arguments)
+    except StartupError as error:
+        click.echo(f"bvo: {error}", err=True)
+        sys.exit(2)

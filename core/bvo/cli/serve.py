@@ -1,0 +1,105 @@
+"""`bvo serve`: the web server and a background worker on one machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from flask import Flask
+from granian import Granian
+from granian.constants import Interfaces
+
+from bvo import registry
+from bvo.database import db
+from bvo.errors import StartupError
+from bvo_hookspecs import StartCheck
+
+from .apps import ready_app, require_migrated
+
+THREADS = 4
+WORKER_STOP_SECONDS = 10
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--workers", default=0, help="Web worker processes. Default: 1 on SQLite, 2 on PostgreSQL.")
+def serve(host: str, port: int, workers: int) -> None:
+    """Run web UI, API and a background worker.
+
+    In development mode, the default, the database is migrated by itself. With BVO_ENV=production, run `bvo db upgrade`
+    first. An address that others can reach needs an administrator of your own: `bvo users create-admin`.
+    """
+    app = ready_app()
+    with app.app_context():
+        require_migrated()
+        _check_start(host)
+        sqlite = db.engine.dialect.name == "sqlite"
+        db.engine.dispose()  # web workers may be forks of this process: they must not share its connections
+    _check_port(host, port)
+    server = Granian(
+        target="bvo.app:create_app",
+        factory=True,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers or (1 if sqlite else 2),
+        blocking_threads=THREADS,
+        websockets=False,
+        respawn_failed_workers=True,
+        log_enabled=False,
+    )
+    click.echo(f"BV Orchestrator listens on http://{host}:{port}", err=True)
+    with _background_worker():
+        server.serve()
+
+
+def _check_start(host: str) -> None:
+    for check in registry.current().of(StartCheck).values():
+        try:
+            check.check(_is_loopback(host))
+        except ValueError as error:
+            raise StartupError(str(error)) from None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _check_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        if sys.platform != "win32":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise StartupError(
+                f"Can't listen on {host}:{port}: {error.strerror}. Choose another port with --port, or stop what uses it."
+            ) from None
+
+
+@contextmanager
+def _background_worker() -> Iterator[None]:
+    """A worker process that stops when this one ends, in whatever way: its standard input closes then."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from bvo.cli import main; main()", "worker", "--until-stdin-closes"],
+        stdin=subprocess.PIPE,
+    )
+    try:
+        yield
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            process.wait(WORKER_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()

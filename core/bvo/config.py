@@ -1,0 +1,119 @@
+"""Configuration from the environment: `BVO_*`, and `BVO_*_FILE` for secrets that lie in files."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import StartupError
+
+MIN_SECRET_BYTES = 32
+ENVIRONMENTS = ("development", "production")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What the process was started with. Settings that change while it runs are in `bvo.settings`."""
+
+    env: str
+    data_dir: Path
+    database_url: str
+    secret_key: str
+    disabled_plugins: frozenset[str]
+    required_plugins: frozenset[str]
+    package_store: str
+
+    @property
+    def development(self) -> bool:
+        return self.env == "development"
+
+    @classmethod
+    def load(cls, overrides: Mapping[str, Any] | None = None) -> Config:
+        """Read the environment; `overrides` (keys such as `BVO_DATA_DIR`) win over it. Raises StartupError."""
+        values = _Values({**os.environ, **{key: str(value) for key, value in (overrides or {}).items()}})
+        env = values.get("BVO_ENV", "development")
+        if env not in ENVIRONMENTS:
+            raise StartupError(f"BVO_ENV is {env!r}: use {' or '.join(ENVIRONMENTS)}.")
+        data_dir = Path(values.get("BVO_DATA_DIR", "bvo-data")).expanduser().resolve()
+        _make_folder(data_dir)
+        return cls(
+            env=env,
+            data_dir=data_dir,
+            database_url=_database_url(values, data_dir),
+            secret_key=_secret_key(values, data_dir),
+            disabled_plugins=_names(values.get("BVO_DISABLED_PLUGINS", "")),
+            required_plugins=_names(values.get("BVO_REQUIRED_PLUGINS", "")),
+            package_store=values.get("BVO_PACKAGE_STORE", "folder"),
+        )
+
+
+class _Values:
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def get(self, name: str, default: str) -> str:
+        return self._values.get(name) or default
+
+    def secret(self, name: str) -> str:
+        """The value of `name`, or the content of the file that `<name>_FILE` points to."""
+        if path := self._values.get(f"{name}_FILE"):
+            try:
+                return Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise StartupError(f"{name}_FILE points to {path}, which can't be read: {error}.") from None
+        return self._values.get(name, "")
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StartupError(
+            f"The data folder {path} can't be made: {error.strerror}. Set BVO_DATA_DIR to a folder that is writable."
+        ) from None
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in text.split(",") if name.strip())
+
+
+def _database_url(values: _Values, data_dir: Path) -> str:
+    url = values.secret("BVO_DATABASE_URL") or values.secret("DATABASE_URL")
+    if not url:
+        return f"sqlite:///{(data_dir / 'bvo.db').as_posix()}"
+    scheme, separator, rest = url.partition("://")
+    if scheme in ("postgres", "postgresql"):
+        return f"postgresql+psycopg://{rest}"
+    if not separator or scheme.split("+")[0] not in ("sqlite", "postgresql"):
+        raise StartupError(
+            "BVO_DATABASE_URL must begin with postgresql:// or sqlite:/// (its value is not shown here, it may hold a password)."
+        )
+    return url
+
+
+def _secret_key(values: _Values, data_dir: Path) -> str:
+    key = values.secret("BVO_SECRET_KEY") or _generated_key(data_dir / "secret_key")
+    if len(key.encode()) < MIN_SECRET_BYTES:
+        raise StartupError(
+            f"BVO_SECRET_KEY has fewer than {MIN_SECRET_BYTES} bytes. Make one with"
+            " `python -c 'import secrets; print(secrets.token_urlsafe(48))'`."
+        )
+    return key
+
+
+def _generated_key(path: Path) -> str:
+    """The key kept in the data folder, made at the first start; several servers must share one by BVO_SECRET_KEY."""
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise StartupError(f"The data folder {path.parent} is not writable: {error.strerror}.") from None
+    key = secrets.token_urlsafe(48)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(key)
+    return key

@@ -1,0 +1,158 @@
+"""The database: typed models, one way to write, and what SQLite needs to be durable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask
+from flask_sqlalchemy_lite import SQLAlchemy
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    TypeDecorator,
+    event,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from .config import Config
+from .errors import StartupError
+
+BUSY_TIMEOUT_MS = 5_000
+WRITE = "bvo_write"
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+"""The id of a table that grows without end. SQLite numbers only INTEGER keys by itself, and those have 64 bits there."""
+
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """A point in time, always with its zone: stored in UTC, returned in UTC. Naive values are refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """The base of every model of every plugin."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UTCDateTime, dict[str, Any]: Json, list[str]: Json}  # noqa: RUF012
+
+
+def utcnow() -> datetime:
+    """The server's time, in UTC. The one clock of everything that is stored."""
+    return datetime.now(UTC)
+
+
+class Timestamps:
+    """The columns `created_at` and `updated_at`, kept by the server."""
+
+    created_at: Mapped[datetime] = mapped_column(default=utcnow, sort_order=90)
+    updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow, sort_order=91)
+
+
+db = SQLAlchemy(session_options={"expire_on_commit": False})
+
+
+def init_app(app: Flask, config: Config) -> None:
+    url = make_url(config.database_url)
+    options: dict[str, Any] = {"url": url}
+    if url.get_backend_name() == "postgresql":
+        options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
+    app.config["SQLALCHEMY_ENGINES"] = {"default": options}
+    db.init_app(app)
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            _prepare_sqlite(db.engine)
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """The one way to write: everything inside is committed together, or nothing is.
+
+    A transaction inside another one joins it. What `after_commit` was given runs after the commit, and only then.
+    """
+    session = db.session
+    if WRITE in session.info:
+        yield session
+        return
+    session.rollback()  # ends what was read before: on SQLite a reading transaction can't become a writing one
+    session.connection(execution_options={WRITE: True})
+    session.info[WRITE] = []
+    try:
+        yield session
+        session.commit()
+        callbacks: list[Callable[[], None]] = session.info.pop(WRITE)
+    except BaseException:
+        session.info.pop(WRITE, None)
+        session.rollback()
+        raise
+    for callback in callbacks:
+        callback()
+
+
+def after_commit(callback: Callable[[], None]) -> None:
+    """Run `callback` after the running transaction was committed; never where it is rolled back."""
+    db.session.info[WRITE].append(callback)
+
+
+def check_reachable(config: Config) -> None:
+    """Raise StartupError, without the password, where the database does not answer."""
+    shown = make_url(config.database_url).render_as_string(hide_password=True)
+    try:
+        with db.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+    except DBAPIError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        raise StartupError(
+            f"The database {shown} does not answer: {reason}. Is it running? Check BVO_DATABASE_URL."
+        ) from None
+    except (SQLAlchemyError, ImportError) as error:
+        raise StartupError(f"The database {shown} can't be used: {error}. Check BVO_DATABASE_URL.") from None
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, record: object) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself: the listener below does
+        for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(WRITE)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,25 @@
+"""The entity engine: an EntityType goes in; REST routes, permissions, audit, events and pages come out."""
+
+from __future__ import annotations
+
+from .filters import equals, everything, flag, search
+from .query import Page, fetch_page, find
+from .routes import ROW, blueprints, query_schema
+from .service import Creates, Deletes, Service, Updates
+
+__all__ = [
+    "ROW",
+    "Creates",
+    "Deletes",
+    "Page",
+    "Service",
+    "Updates",
+    "blueprints",
+    "equals",
+    "everything",
+    "fetch_page",
+    "find",
+    "flag",
+    "query_schema",
+    "search",
+]

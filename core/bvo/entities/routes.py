@@ -1,0 +1,143 @@
+"""REST routes from entity types: `GET|POST /api/<path>`, `GET|PUT|DELETE /api/<path>/<id>`, `POST …/<id>/<action>`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import request
+from flask_smorest import Blueprint
+from marshmallow import EXCLUDE, Schema, fields, validate
+
+from bvo.access import requires
+from bvo.registry import Registry
+from bvo_hookspecs import Action, EntityType
+
+from .query import Page, fetch_page, find
+
+DEFAULT_PAGE_SIZE = 50
+MAX_PAGE_SIZE = 200
+MAX_ID = 2**31 - 1
+ROW = f"<int(max={MAX_ID}):row_id>"
+"""Larger ids are no ids of ours: the router answers 404 before a database is asked."""
+
+View = Callable[..., Any]
+
+
+def blueprints(registry: Registry) -> Iterator[Blueprint]:
+    """One blueprint for each entity type, with the routes that its service and its schemas allow."""
+    for entity in registry.of(EntityType).values():
+        blueprint = Blueprint(entity.plural, __name__, url_prefix=f"/api/{entity.url}", description=entity.label)
+        service = registry.services[entity.service]
+        for rule, name, method, view in _views(blueprint, entity, service):
+            blueprint.add_url_rule(rule, endpoint=name, view_func=entity.views.get(name, view), methods=[method])
+        yield blueprint
+
+
+def _views(blueprint: Blueprint, entity: EntityType, service: Any) -> Iterator[tuple[str, str, str, View]]:
+    yield "", "list", "GET", _list(blueprint, entity)
+    yield f"/{ROW}", "get", "GET", _get(blueprint, entity)
+    if entity.has("create"):
+        yield "", "create", "POST", _create(blueprint, entity, service)
+    if entity.has("update"):
+        yield f"/{ROW}", "update", "PUT", _update(blueprint, entity, service)
+    if entity.has("delete"):
+        yield f"/{ROW}", "delete", "DELETE", _delete(blueprint, entity, service)
+    for action in entity.actions:
+        yield f"/{ROW}/{action.name}", action.name, "POST", _action(blueprint, entity, service, action)
+
+
+def _list(blueprint: Blueprint, entity: EntityType) -> View:
+    @requires(f"{entity.plural}:view")
+    @blueprint.arguments(query_schema(entity), location="query")
+    @blueprint.response(200, entity.read_schema(many=True))
+    def view(arguments: dict[str, Any]) -> Any:
+        page = fetch_page(
+            entity,
+            arguments,
+            page=arguments.pop("page"),
+            page_size=arguments.pop("page_size"),
+            after=arguments.pop("after", None),
+        )
+        return page.rows, 200, _paging_headers(page)
+
+    view.__doc__ = f"List {entity.plural.replace('_', ' ')}, newest first"
+    return view
+
+
+def _get(blueprint: Blueprint, entity: EntityType) -> View:
+    @requires(f"{entity.plural}:view")
+    @blueprint.response(200, entity.read_schema)
+    def view(row_id: int) -> Any:
+        return find(entity, row_id)
+
+    view.__doc__ = f"Get one {entity.label.lower()}"
+    return view
+
+
+def _create(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
+    @requires(f"{entity.plural}:create")
+    @blueprint.arguments(entity.write_schema)
+    @blueprint.response(201, entity.read_schema)
+    def view(data: dict[str, Any]) -> Any:
+        return service.create(data)
+
+    view.__doc__ = f"Create a {entity.label.lower()}"
+    return view
+
+
+def _update(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
+    assert entity.write_schema is not None
+
+    @requires(f"{entity.plural}:edit")
+    @blueprint.arguments(entity.write_schema(partial=True))
+    @blueprint.response(200, entity.read_schema)
+    def view(data: dict[str, Any], row_id: int) -> Any:
+        return service.update(row_id, data)
+
+    view.__doc__ = f"Change a {entity.label.lower()}; fields that are left out stay"
+    return view
+
+
+def _delete(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
+    @requires(f"{entity.plural}:delete")
+    @blueprint.response(204)
+    def view(row_id: int) -> None:
+        service.delete(row_id)
+
+    view.__doc__ = f"Delete a {entity.label.lower()}"
+    return view
+
+
+def _action(blueprint: Blueprint, entity: EntityType, service: Any, action: Action) -> View:
+    run = getattr(service, action.name)
+
+    @requires(f"{entity.plural}:{action.operation}")
+    @blueprint.response(200, entity.read_schema)
+    def view(row_id: int) -> Any:
+        return run(row_id)
+
+    view.__doc__ = f"{action.label} a {entity.label.lower()}"
+    return view
+
+
+def query_schema(entity: EntityType) -> Schema:
+    """What a list takes: the type's filters, and paging."""
+    paging: dict[str, fields.Field[Any]] = {
+        "page": fields.Integer(load_default=1, validate=validate.Range(1, 100_000)),
+        "page_size": fields.Integer(load_default=DEFAULT_PAGE_SIZE, validate=validate.Range(1, MAX_PAGE_SIZE)),
+        "after": fields.Integer(metadata={"description": "Rows that follow this id in the list; see the Link header"}),
+    }
+    filters = {criterion.name: criterion.field for criterion in entity.filters}
+    return Schema.from_dict({**filters, **paging}, name=f"{entity.name}_query")(unknown=EXCLUDE)
+
+
+def _paging_headers(page: Page) -> dict[str, str]:
+    totals = {"total": page.total, "total_pages": page.pages, "page": page.page, "page_size": page.page_size}
+    headers = {"X-Pagination": json.dumps(totals)}
+    if page.next_after is not None:
+        query = urlencode({**request.args.to_dict(), "after": page.next_after})
+        headers["Link"] = f'<{request.base_url}?{query}>; rel="next"'
+    return headers

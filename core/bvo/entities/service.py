@@ -1,0 +1,84 @@
+"""What every entity type's service builds on. A service offers the operations whose methods it has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import Conflict
+
+from bvo import events
+from bvo.database import transaction
+from bvo_hookspecs import EntityType
+
+from .query import find
+
+M = TypeVar("M")
+
+
+class Service(Generic[M]):
+    """The behaviour of one entity type: every change of state is a method, and one transaction."""
+
+    def __init__(self, entity: EntityType) -> None:
+        self.entity = entity
+
+    def get(self, row_id: int) -> M:
+        """The row, within the principal's scope. Raises NotFound."""
+        row: M = find(self.entity, row_id)
+        return row
+
+    def check_unique(self, session: Session, values: Mapping[str, Any], row_id: int | None = None) -> None:
+        """Raise Conflict where another row has one of the `values` of a unique column."""
+        model = self.entity.model
+        for column in model.__table__.columns:
+            if not column.unique or values.get(column.key) is None:
+                continue
+            taken = select(model.id).where(column == values[column.key], model.id != (row_id or 0)).limit(1)
+            if session.scalar(taken) is not None:
+                raise Conflict(
+                    f"{self.entity.label} with the {column.key} {values[column.key]!r} already exists. Choose another one."
+                )
+
+
+class Creates(Service[M]):
+    """Adds `create`."""
+
+    def create(self, data: Mapping[str, Any]) -> M:
+        with transaction() as session:
+            self.check_unique(session, data)
+            row: M = self.entity.model(**data)
+            session.add(row)
+            session.flush()
+            events.emit("created", self.entity, row)
+            return row
+
+
+class Updates(Service[M]):
+    """Adds `update`: only the given fields change."""
+
+    def update(self, row_id: int, data: Mapping[str, Any]) -> M:
+        with transaction() as session:
+            row = self.get(row_id)
+            self.check_unique(session, data, row_id)
+            before = events.snapshot(self.entity, row)
+            for name, value in data.items():
+                setattr(row, name, value)
+            if not session.is_modified(row):
+                return row
+            session.flush()
+            events.emit("updated", self.entity, row, before=before)
+            return row
+
+
+class Deletes(Service[M]):
+    """Adds `delete`; where other rows still point to this one, they stay and the answer is a conflict."""
+
+    def delete(self, row_id: int) -> None:
+        with transaction() as session:
+            row = self.get(row_id)
+            before = events.snapshot(self.entity, row)
+            session.delete(row)
+            session.flush()
+            events.emit("deleted", self.entity, row, before=before)

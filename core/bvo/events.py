@@ -1,0 +1,115 @@
+"""Events: what a service changed, written to the audit log and the outbox in the transaction of the change itself."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import blinker
+from flask import has_request_context, request
+from sqlalchemy.orm import Session
+
+from bvo_hookspecs import AuditSink, EntityType, Event, Principal
+
+from . import access, registry
+from .database import after_commit, transaction, utcnow
+from .outbox import OutboxEvent
+
+MASK = "***"
+ACTIONS = {"created": ("create", "created"), "updated": ("update", "modified"), "deleted": ("delete", "deleted")}
+"""What the audit log calls the events of every entity type. Any other event is a change of status."""
+
+committed: blinker.NamedSignal = blinker.signal("bvo.event")
+"""Sent in the process that made a change, after its commit, with the `Event` as `event`."""
+
+
+def snapshot(entity: EntityType, row: Any) -> dict[str, Any]:
+    """The row as the API shows it, with secrets masked: what audit and events may hold of it."""
+    shown: dict[str, Any] = entity.read_schema().dump(row)
+    return {name: MASK if name in entity.secrets and value is not None else value for name, value in shown.items()}
+
+
+def emit(
+    kind: str,
+    entity: EntityType,
+    row: Any,
+    *,
+    before: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Event:
+    """Record `<entity>.<kind>` (kind in the past tense: `created`, `cancelled`, …) of `row` in the running transaction."""
+    action, action_type = ACTIONS.get(kind, (kind, "status_changed"))
+    name = str(getattr(row, "name", None) or row.id)
+    return record(
+        type=f"{entity.name}.{kind}",
+        action=f"{entity.name}.{action}",
+        action_type=action_type,
+        entity_type=entity.name,
+        entity_label=entity.label,
+        entity_id=str(row.id),
+        entity_name=name,
+        message=f'{_actor_words(access.principal())} {ACTIONS.get(kind, (kind, kind))[1]} {entity.label} "{name}".',
+        before=before,
+        after=None if kind == "deleted" else snapshot(entity, row),
+        metadata=metadata or {},
+    )
+
+
+def record(**fields: Any) -> Event:
+    """Record any event in the running transaction, or in one of its own; `emit` is the short way for entities."""
+    actor = fields.pop("actor", None) or access.principal()
+    event = Event(
+        id=_sortable_id(),
+        occurred_at=utcnow(),
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        actor_name=actor.name,
+        **_client(),
+        **fields,
+    )
+    with transaction() as session:
+        _write(session, event)
+    return event
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """The event as the outbox stores it."""
+    return asdict(event) | {"occurred_at": event.occurred_at.isoformat()}
+
+
+def from_json(data: Mapping[str, Any]) -> Event:
+    """The inverse of `to_json`."""
+    return Event(**{**data, "occurred_at": datetime.fromisoformat(data["occurred_at"])})
+
+
+def _write(session: Session, event: Event) -> None:
+    for sink in registry.current().of(AuditSink).values():
+        if sink.record:
+            sink.record(session, event)
+    session.add(OutboxEvent(event=to_json(event)))
+    session.flush()
+    after_commit(lambda: _announce(event))
+
+
+def _announce(event: Event) -> None:
+    committed.send(registry.current(), event=event)
+
+
+def _sortable_id() -> str:
+    """48 bits of milliseconds, then random: sorts by time, as UUIDv7 does (Python has one from 3.14 on)."""
+    value = (time.time_ns() // 1_000_000) << 80 | uuid.uuid4().int & ((1 << 80) - 1)
+    return str(uuid.UUID(int=value & ~(0xF << 76) | 0x7 << 76))
+
+
+def _actor_words(actor: Principal) -> str:
+    return "The system" if actor.kind == "system" else f"{actor.kind.title()} {actor.name}"
+
+
+def _client() -> dict[str, str | None]:
+    if not has_request_context():
+        return {}
+    return {"ip_address": request.remote_addr, "user_agent": (request.user_agent.string or None)}

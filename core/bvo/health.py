@@ -1,0 +1,50 @@
+"""`GET /healthz`: is this server able to work? 200 or 503, with a word on each part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Flask
+from sqlalchemy import text
+
+from bvo_hookspecs import HealthCheck
+
+from . import __version__, registry
+from .access import public
+from .database import db
+from .observers import ObserverFailed, Observers
+from .worker import CORE
+
+blueprint = Blueprint("health", __name__)
+_DATABASE = HealthCheck(name="database", check=lambda: db.session.execute(text("SELECT 1")).close())
+
+
+def init_app(app: Flask) -> None:
+    app.extensions["bvo_health"] = Observers()
+    app.register_blueprint(blueprint)
+
+
+@blueprint.get("/healthz")
+@public
+def healthz() -> tuple[dict[str, Any], int]:
+    """Ask every check. The reasons of failures are in the server's log, not in this public answer."""
+    from flask import current_app
+
+    observers: Observers = current_app.extensions["bvo_health"]
+    checks = [(CORE, _DATABASE)]
+    checks += [(plugin.info, check) for plugin, check in registry.current().every(HealthCheck)]
+    parts = {check.name: _state(observers, plugin, check) for plugin, check in checks}
+    healthy = all(state == "ok" for state in parts.values())
+    return {
+        "status": "ok" if healthy else "unhealthy",
+        "version": __version__,
+        "checks": parts,
+    }, 200 if healthy else 503
+
+
+def _state(observers: Observers, plugin: Any, check: HealthCheck) -> str:
+    try:
+        observers.call(plugin, check.name, check.check)
+    except ObserverFailed:
+        return "failed"
+    return "ok"

@@ -1,0 +1,82 @@
+"""Leases: work is taken by one worker for a time, and whoever lost it can't act on it any more.
+
+One primitive for all that is claimed. A claim is one guarded statement: on PostgreSQL the candidates are locked with
+SKIP LOCKED, on SQLite the writing transaction already excludes everyone else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from . import tokens
+from .database import utcnow
+
+
+class Leased:
+    """The columns of a row that is claimed by lease."""
+
+    attempt: Mapped[int] = mapped_column(default=0, sort_order=80)
+    lease_hash: Mapped[str | None] = mapped_column(sort_order=81)
+    lease_expires_at: Mapped[datetime | None] = mapped_column(sort_order=82)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """What a claim gives: the secret that proves it, until when it holds, and the ids of the rows it covers."""
+
+    token: str
+    expires_at: datetime
+    ids: Sequence[int]
+
+
+def claim(
+    session: Session,
+    model: Any,
+    *eligible: ColumnElement[bool],
+    ttl: timedelta,
+    limit: int = 1,
+    order_by: Sequence[ColumnElement[Any]] = (),
+    **values: Any,
+) -> Lease:
+    """Claim up to `limit` rows of `model` that are `eligible`, set `values`, and count the attempt."""
+    token, expires_at = tokens.new("bvol"), utcnow() + ttl
+    candidates = (
+        select(model.id)
+        .where(*eligible)
+        .order_by(*(order_by or (model.id,)))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("candidates")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    statement = (
+        update(model)
+        .where(model.id.in_(select(candidates.c.id)))
+        .values(attempt=model.attempt + 1, lease_hash=tokens.digest(token), lease_expires_at=expires_at, **values)
+        .returning(model.id)
+        .execution_options(synchronize_session=False)
+    )
+    return Lease(token, expires_at, session.scalars(statement).all())
+
+
+def renew(session: Session, model: Any, token: str, ttl: timedelta, *held: ColumnElement[bool]) -> int:
+    """Extend the rows that `token` still holds; returns how many. None: the lease is lost."""
+    statement = (
+        update(model)
+        .where(model.lease_hash == tokens.digest(token), model.lease_expires_at > utcnow(), *held)
+        .values(lease_expires_at=utcnow() + ttl)
+        .execution_options(synchronize_session=False)
+    )
+    return int(session.execute(statement).rowcount)  # type: ignore[attr-defined]
+
+
+def expired(model: Any) -> ColumnElement[bool]:
+    """The condition under which a lease has run out."""
+    condition: ColumnElement[bool] = model.lease_expires_at < utcnow()
+    return condition

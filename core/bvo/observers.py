@@ -1,0 +1,66 @@
+"""Calls to parts that only watch: emitters, external sinks, cards, panels. They may fail; what they watch may not.
+
+Each observer has a breaker: after five failures in a row it is left alone for a minute, so that a broken plugin costs
+nothing. A call over its time budget counts as a failure, though Python can't stop it: what may hang belongs in the
+worker, where only other observers wait for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bvo_hookspecs import PluginInfo
+
+log = logging.getLogger(__name__)
+
+FAILURES = 5
+PAUSE_SECONDS = 60.0
+BUDGET_SECONDS = 5.0
+
+
+class ObserverFailed(Exception):
+    """An observer raised, or was not called because its breaker is open."""
+
+
+@dataclass
+class _Breaker:
+    failures: int = 0
+    open_until: float = 0.0
+
+    def failed(self) -> None:
+        self.failures += 1
+        if self.failures >= FAILURES:
+            self.failures, self.open_until = 0, time.monotonic() + PAUSE_SECONDS
+
+
+class Observers:
+    """The breakers of one app. `call` raises ObserverFailed and nothing else."""
+
+    def __init__(self) -> None:
+        self._breakers: dict[tuple[str, str], _Breaker] = {}
+
+    def call(self, plugin: PluginInfo, name: str, function: Callable[..., Any], *args: Any) -> Any:
+        """Call `function` on behalf of `plugin`; `name` is the record's. Returns what it returns."""
+        breaker = self._breakers.setdefault((plugin.name, name), _Breaker())
+        started = time.monotonic()
+        if started < breaker.open_until:
+            raise ObserverFailed(f"{name} of the plugin {plugin.name} failed {FAILURES} times and is paused")
+        try:
+            answer = function(*args)
+        except Exception as error:
+            breaker.failed()
+            log.exception("%r of the plugin %r failed", name, plugin.name)
+            raise ObserverFailed(f"{name} of the plugin {plugin.name}: {type(error).__name__}: {error}") from error
+        self._judge(breaker, plugin, name, time.monotonic() - started)
+        return answer
+
+    def _judge(self, breaker: _Breaker, plugin: PluginInfo, name: str, seconds: float) -> None:
+        if seconds > BUDGET_SECONDS:
+            log.warning("%r of the plugin %r took %.1f s", name, plugin.name, seconds)
+            breaker.failed()
+        else:
+            breaker.failures = 0

@@ -1,0 +1,133 @@
+"""The outbox: every event of every committed change, waiting for the emitters and sinks that want it.
+
+The row is written with the change, so nothing that committed is lost and nothing that rolled back is told. The worker
+claims rows by lease and hands each to those that have not had it yet; a consumer that fails gets it again, later and
+later. Each consumer is served at least once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Index, delete, select, text, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from bvo_hookspecs import AuditSink, Event, PluginInfo, WebhookEmitter
+
+from . import leases, registry
+from .database import Base, BigId, Json, db, transaction, utcnow
+from .observers import ObserverFailed, Observers
+
+BATCH = 100
+LEASE = timedelta(seconds=60)
+RETENTION = timedelta(days=7)
+MAX_BACKOFF = timedelta(hours=1)
+
+
+class OutboxEvent(Base, leases.Leased):
+    """One event. `pending` names the consumers that still wait for it (null: nobody was asked yet)."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index(
+            "ix_outbox_due",
+            "available_at",
+            "id",
+            postgresql_where=text("delivered_at IS NULL"),
+            sqlite_where=text("delivered_at IS NULL"),
+        ),
+        Index("ix_outbox_delivered_at", "delivered_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    event: Mapped[dict[str, Any]]
+    pending: Mapped[list[str] | None] = mapped_column(Json)
+    available_at: Mapped[datetime] = mapped_column(default=utcnow)
+    delivered_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+
+
+@dataclass(frozen=True)
+class _Consumer:
+    name: str
+    plugin: PluginInfo
+    take: Callable[[Event], None]
+    accepts: Callable[[str], bool]
+
+
+def dispatch(observers: Observers) -> int:
+    """Claim one batch and deliver it; returns how many events were taken."""
+    consumers = _consumers()
+    with transaction() as session:
+        lease = leases.claim(
+            session,
+            OutboxEvent,
+            OutboxEvent.delivered_at.is_(None),
+            OutboxEvent.available_at <= utcnow(),
+            OutboxEvent.lease_hash.is_(None) | leases.expired(OutboxEvent),
+            ttl=LEASE,
+            limit=BATCH,
+        )
+    for row in db.session.scalars(select(OutboxEvent).where(OutboxEvent.id.in_(lease.ids)).order_by(OutboxEvent.id)):
+        _settle(row.id, row.attempt, lease, *_deliver(row, consumers, observers))
+    return len(lease.ids)
+
+
+def prune() -> None:
+    """Remove what was delivered more than a week ago."""
+    with transaction() as session:
+        session.execute(delete(OutboxEvent).where(OutboxEvent.delivered_at < utcnow() - RETENTION))
+
+
+def _consumers() -> list[_Consumer]:
+    known = registry.current()
+    sinks = [
+        _Consumer(f"sink:{sink.name}", plugin.info, sink.write, lambda event_type: True)
+        for plugin, sink in known.every(AuditSink)
+        if sink.write
+    ]
+    emitters = [
+        _Consumer(f"emitter:{emitter.name}", plugin.info, emitter.deliver, emitter.accepts)
+        for plugin, emitter in known.every(WebhookEmitter)
+    ]
+    return sinks + emitters
+
+
+def _deliver(row: OutboxEvent, consumers: list[_Consumer], observers: Observers) -> tuple[list[str], str | None]:
+    """Hand the event to those that wait for it; returns who still waits, and the last error."""
+    from .events import from_json
+
+    event, waiting, error = from_json(row.event), [], None
+    for consumer in consumers:
+        if row.pending is not None and consumer.name not in row.pending:
+            continue
+        try:
+            if observers.call(consumer.plugin, consumer.name, consumer.accepts, event.type):
+                observers.call(consumer.plugin, consumer.name, consumer.take, event)
+        except ObserverFailed as failure:
+            waiting.append(consumer.name)
+            error = str(failure)
+    return waiting, error
+
+
+def _settle(row_id: int, attempt: int, lease: leases.Lease, waiting: list[str], error: str | None) -> None:
+    from .tokens import digest
+
+    backoff = min(timedelta(seconds=2 ** min(attempt, 20)), MAX_BACKOFF)
+    with transaction() as session:
+        session.execute(
+            update(OutboxEvent)
+            .where(OutboxEvent.id == row_id, OutboxEvent.lease_hash == digest(lease.token))
+            .values(
+                pending=waiting,
+                lease_hash=None,
+                lease_expires_at=None,
+                last_error=error,
+                available_at=utcnow() + backoff if waiting else OutboxEvent.available_at,
+                delivered_at=None if waiting else utcnow(),
+            )
+            .execution_options(synchronize_session=False)
+        )

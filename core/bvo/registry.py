@@ -1,0 +1,122 @@
+"""Everything the plugins of one app contributed, by kind and name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from flask import Blueprint, Flask, current_app
+
+import bvo_hookspecs as hooks
+
+from .config import Config
+from .errors import StartupError
+from .plugins import Plugin, Plugins
+
+RECORDS: dict[str, type[Any]] = {
+    "entity_types": hooks.EntityType,
+    "blueprints": Blueprint,
+    "artifacts": hooks.Artifact,
+    "settings_groups": hooks.SettingsGroup,
+    "seeds": hooks.Seed,
+    "auth_providers": hooks.AuthProvider,
+    "audit_sinks": hooks.AuditSink,
+    "package_stores": hooks.PackageStore,
+    "webhook_emitters": hooks.WebhookEmitter,
+    "periodic_tasks": hooks.PeriodicTask,
+    "health_checks": hooks.HealthCheck,
+    "start_checks": hooks.StartCheck,
+    "navigation": hooks.NavItem,
+    "detail_panels": hooks.DetailPanel,
+    "dashboard_cards": hooks.DashboardCard,
+}
+"""Which record each hook returns. `cli_commands` is read by the CLI alone, before any app exists."""
+
+MERGED = (hooks.SettingsGroup,)
+"""Kinds of which several plugins may give records of one name."""
+
+R = TypeVar("R")
+S = TypeVar("S")
+
+
+@dataclass
+class Registry:
+    """The contributions of the loaded plugins; `current()` is that of the running app."""
+
+    config: Config
+    plugins: Plugins
+    records: dict[type[Any], dict[str, list[tuple[Plugin, Any]]]] = field(default_factory=dict)
+    services: dict[type[Any], Any] = field(default_factory=dict)
+
+    def of(self, kind: type[R]) -> Mapping[str, R]:
+        """The records of one kind by name, in the order of their plugins; of a merged kind, the first of each name."""
+        return {name: cast(R, owned[0][1]) for name, owned in self.records.get(kind, {}).items()}
+
+    def every(self, kind: type[R]) -> list[tuple[Plugin, R]]:
+        """The records of one kind with the plugins that gave them."""
+        return [pair for owned in self.records.get(kind, {}).values() for pair in owned]
+
+    def service(self, kind: type[S]) -> S:
+        """The one instance of an entity type's service class. Raises LookupError where its plugin is not loaded."""
+        return cast(S, self.services[kind])
+
+    def artifacts(self) -> dict[str, str]:
+        """The rows of the permission matrix: name to label."""
+        entities = {entity.plural: entity.label for entity in self.of(hooks.EntityType).values()}
+        return {artifact.name: artifact.label for artifact in self.of(hooks.Artifact).values()} | entities
+
+
+def build(config: Config, plugins: Plugins) -> Registry:
+    """Ask every plugin for every record. Raises StartupError for two records of one name, and names both plugins."""
+    registry = Registry(config=config, plugins=plugins)
+    for plugin in list(plugins):
+        _collect(registry, plugin)
+        plugins.skip_dependents()
+    for entity in registry.of(hooks.EntityType).values():
+        registry.services[entity.service] = entity.service(entity)
+    return registry
+
+
+def current() -> Registry:
+    """The registry of the running app."""
+    return cast(Registry, current_app.extensions["bvo"])
+
+
+def init_app(app: Flask, registry: Registry) -> None:
+    app.extensions["bvo"] = registry
+
+
+def _collect(registry: Registry, plugin: Plugin) -> None:
+    contributed = {kind: registry.plugins.call(plugin, hook) for hook, kind in RECORDS.items()}
+    try:
+        for kind, records in contributed.items():
+            _check_kind(plugin, kind, records)
+    except TypeError as error:
+        registry.plugins.fail(plugin, error)
+    if plugin.state != "loaded":
+        return
+    for kind, records in contributed.items():
+        for record in records:
+            _add(registry, plugin, kind, record)
+
+
+def _check_kind(plugin: Plugin, kind: type[Any], records: list[Any]) -> None:
+    for record in records:
+        if not isinstance(record, kind):
+            raise TypeError(f"a hook of {plugin.package} returned {record!r} where a {kind.__name__} belongs")
+        if isinstance(record, hooks.AuditSink) and record.record and not plugin.essential:
+            raise TypeError(
+                f"AuditSink {record.name!r} has `record`, which only an essential plugin may have; use `write`"
+            )
+
+
+def _add(registry: Registry, plugin: Plugin, kind: type[Any], record: Any) -> None:
+    owned = registry.records.setdefault(kind, {}).setdefault(record.name, [])
+    if owned and kind not in MERGED:
+        other = owned[0][0]
+        raise StartupError(
+            f"Two plugins give a {kind.__name__} named {record.name!r}: {other.name} ({other.package}) and"
+            f" {plugin.name} ({plugin.package}). Disable one of them with BVO_DISABLED_PLUGINS."
+        )
+    owned.append((plugin, record))

@@ -1,0 +1,48 @@
+"""The contract of BV Orchestrator: every hook, and every record that crosses it.
+
+A plugin imports this package and nothing else to register. It imports nothing of ours at run time, so a plugin's
+entry module stays light: `bvo --version` and `bvo runner` never load Flask or SQLAlchemy.
+"""
+
+from __future__ import annotations
+
+import pluggy
+
+from .commands import CliCommand
+from .entities import Action, EntityType, Filter
+from .events import AuditSink, Event, WebhookEmitter
+from .identity import Artifact, AuthProvider, Principal, PrincipalKind
+from .operations import HealthCheck, PeriodicTask, Seed, StartCheck
+from .pages import DashboardCard, DetailPanel, NavItem
+from .plugin import PluginInfo
+from .settings import Setting, SettingsGroup
+from .storage import PackageStore, Store
+
+hookimpl = pluggy.HookimplMarker("bvo")
+
+__all__ = [
+    "Action",
+    "Artifact",
+    "AuditSink",
+    "AuthProvider",
+    "CliCommand",
+    "DashboardCard",
+    "DetailPanel",
+    "EntityType",
+    "Event",
+    "Filter",
+    "HealthCheck",
+    "NavItem",
+    "PackageStore",
+    "PeriodicTask",
+    "PluginInfo",
+    "Principal",
+    "PrincipalKind",
+    "Seed",
+    "Setting",
+    "SettingsGroup",
+    "StartCheck",
+    "Store",
+    "WebhookEmitter",
+    "hookimpl",
+]

@@ -1,0 +1,16 @@
+"""What the records check of themselves, so that a plugin's mistake is told where it was made."""
+
+from __future__ import annotations
+
+import re
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def check_name(record: object, value: str, field: str = "name") -> None:
+    """Raise ValueError unless `value` is a lower-case identifier such as `queue_item`."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ValueError(
+            f"{type(record).__name__}.{field} is {value!r}: use lower-case letters, digits and underscores,"
+            " beginning with a letter"
+        )

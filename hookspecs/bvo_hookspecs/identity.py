@@ -1,0 +1,59 @@
+"""Who asks, and what may be asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from .checks import check_name
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Request
+
+PrincipalKind = Literal["user", "robot", "system"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal:
+    """Whoever is behind a request or a task. `permissions` holds strings such as `jobs:edit`."""
+
+    kind: PrincipalKind
+    id: int | None
+    name: str
+    permissions: frozenset[str] = frozenset()
+    is_admin: bool = False
+
+    def can(self, permission: str) -> bool:
+        """True where this principal holds `permission`, e.g. `jobs:view`."""
+        return self.is_admin or permission in self.permissions
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuthProvider:
+    """A way to prove who one is.
+
+    `authenticate` reads the credentials of a request: it returns None where there are none of its kind, the principal
+    where they hold, and raises `werkzeug.exceptions.Unauthorized` where they do not. `login` checks a user name and
+    a password (both in clear) and returns the user's principal, or None. Each provider has at least one of the two.
+    """
+
+    name: str
+    authenticate: Callable[[Request], Principal | None] | None = None
+    login: Callable[[str, str], Principal | None] | None = None
+
+    def __post_init__(self) -> None:
+        check_name(self, self.name)
+        if self.authenticate is None and self.login is None:
+            raise ValueError(f"AuthProvider {self.name!r} needs `authenticate`, `login`, or both")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """A row of the permission matrix that is not an entity type, e.g. `dashboard`: it adds `<name>:view|create|edit|delete`."""
+
+    name: str
+    label: str
+
+    def __post_init__(self) -> None:
+        check_name(self, self.name)

@@ -1,0 +1,57 @@
+"""What runs beside requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from .checks import check_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeriodicTask:
+    """Work that every worker process repeats. It must be safe to run in several workers at once: guard it in SQL."""
+
+    name: str
+    every: timedelta
+    run: Callable[[], None]
+
+    def __post_init__(self) -> None:
+        check_name(self, self.name)
+        if self.every < timedelta(seconds=0.1):
+            raise ValueError(f"PeriodicTask {self.name!r}: `every` is {self.every}, at least 0.1 s is needed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthCheck:
+    """Part of `GET /healthz`. `check` returns where all is well and raises, with a message, where it is not."""
+
+    name: str
+    check: Callable[[], None]
+
+    def __post_init__(self) -> None:
+        check_name(self, self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seed:
+    """Rows that must exist, e.g. the two standard roles. Runs after every migration, in the order of `requires`; idempotent."""
+
+    name: str
+    run: Callable[[], None]
+
+    def __post_init__(self) -> None:
+        check_name(self, self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartCheck:
+    """What must hold before the server listens. `check` gets True where only this machine can reach the address, and
+    raises `ValueError` with a message that says what to do."""
+
+    name: str
+    check: Callable[[bool], None]
+
+    def __post_init__(self) -> None:
+        check_name(self, self.name)

@@ -1,0 +1,39 @@
+"""The entity types `user` and `role`."""
+
+from __future__ import annotations
+
+from bvo.entities import everything, search
+from bvo_hookspecs import EntityType, NavItem
+
+from .models import Role, User
+from .schemas import RoleIn, RoleOut, UserIn, UserOut
+from .service import RoleService, UserService
+
+USER = EntityType(
+    name="user",
+    plural="users",
+    label="User",
+    path="access/users",
+    model=User,
+    read_schema=UserOut,
+    write_schema=UserIn,
+    service=UserService,
+    scope=everything,
+    columns=("id", "username", "email", "is_active", "created_at"),
+    filters=(search(User.username, User.email),),
+    nav=NavItem(name="users", label="Users", order=80),
+)
+ROLE = EntityType(
+    name="role",
+    plural="roles",
+    label="Role",
+    path="access/roles",
+    model=Role,
+    read_schema=RoleOut,
+    write_schema=RoleIn,
+    service=RoleService,
+    scope=everything,
+    columns=("id", "name", "description", "updated_at"),
+    filters=(search(Role.name),),
+    nav=NavItem(name="roles", label="Roles", order=81),
+)

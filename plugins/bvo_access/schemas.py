@@ -1,0 +1,79 @@
+"""What the API takes and gives."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, ValidationError, fields, validate
+
+from bvo import registry
+
+USERNAME = validate.Regexp(
+    r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,149}\Z",
+    error="Use letters, digits and . _ @ + -, at most 150, beginning with a letter or digit.",
+)
+MIN_PASSWORD = 8
+MAX_PASSWORD = 1024
+
+
+def _known_artifact(name: str) -> None:
+    known = registry.current().artifacts()
+    if name not in known:
+        raise ValidationError(f"There is no artifact {name!r}; there are: {', '.join(sorted(known))}.")
+
+
+class PermissionIn(Schema):
+    artifact = fields.String(required=True, validate=_known_artifact)
+    can_view = fields.Boolean(load_default=False)
+    can_create = fields.Boolean(load_default=False)
+    can_edit = fields.Boolean(load_default=False)
+    can_delete = fields.Boolean(load_default=False)
+
+
+class PermissionOut(Schema):
+    id = fields.Integer()
+    artifact = fields.String()
+    can_view = fields.Boolean()
+    can_create = fields.Boolean()
+    can_edit = fields.Boolean()
+    can_delete = fields.Boolean()
+
+
+class RoleIn(Schema):
+    name = fields.String(required=True, validate=validate.Length(1, 100))
+    description = fields.String(allow_none=True, validate=validate.Length(max=1000))
+    permissions = fields.List(fields.Nested(PermissionIn))
+
+
+class RoleOut(Schema):
+    id = fields.Integer()
+    name = fields.String()
+    description = fields.String()
+    permissions = fields.List(fields.Nested(PermissionOut))
+    created_at = fields.AwareDateTime()
+    updated_at = fields.AwareDateTime()
+
+
+class UserIn(Schema):
+    username = fields.String(required=True, validate=USERNAME)
+    email = fields.Email(allow_none=True)
+    full_name = fields.String(allow_none=True, validate=validate.Length(max=200))
+    password = fields.String(required=True, load_only=True, validate=validate.Length(MIN_PASSWORD, MAX_PASSWORD))
+    is_active = fields.Boolean()
+
+
+class UserOut(Schema):
+    id = fields.Integer()
+    username = fields.String()
+    email = fields.String()
+    full_name = fields.String()
+    is_active = fields.Boolean()
+    created_at = fields.AwareDateTime()
+    updated_at = fields.AwareDateTime()
+
+
+class AssignmentIn(Schema):
+    role_ids = fields.List(fields.Integer(validate=validate.Range(1, 2**31 - 1)), required=True)
+
+
+class AssignmentOut(Schema):
+    user = fields.Nested(UserOut)
+    roles = fields.List(fields.Nested(RoleOut))

@@ -1,0 +1,126 @@
+"""Users and roles: every change of who may do what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import Conflict, Forbidden, UnprocessableEntity
+
+from bvo import access, events
+from bvo.database import db, transaction
+from bvo.entities import Creates, Deletes, Updates
+from bvo_hookspecs import Principal
+
+from . import passwords
+from .models import Role, RolePermission, User
+
+
+class UserService(Creates[User], Updates[User]):
+    """Users; a user is disabled, not deleted, so that the audit log keeps its names."""
+
+    def create(self, data: Mapping[str, Any]) -> User:
+        return super().create(_with_hash(data))
+
+    def update(self, row_id: int, data: Mapping[str, Any]) -> User:
+        with transaction() as session:
+            if data.get("is_active") is False:
+                _keep_an_administrator(session, without=row_id)
+            return super().update(row_id, _with_hash(data))
+
+    def assign(self, row_id: int, role_ids: list[int]) -> User:
+        """Replace a user's roles. Raises UnprocessableEntity for an unknown one, Forbidden for what the caller lacks."""
+        with transaction() as session:
+            user = self.get(row_id)
+            roles = list(session.scalars(select(Role).where(Role.id.in_(role_ids)).order_by(Role.id)))
+            if missing := set(role_ids) - {role.id for role in roles}:
+                raise UnprocessableEntity(f"There are no roles with these ids: {sorted(missing)}.")
+            for role in roles:
+                _check_grantable(
+                    role.is_admin, [permission for row in role.permissions for permission in row.granted()]
+                )
+            if user.is_admin and not any(role.is_admin for role in roles):
+                _keep_an_administrator(session, without=row_id)
+            before = [role.name for role in user.roles]
+            user.roles = roles
+            session.flush()
+            names = {"roles_before": before, "roles_after": [role.name for role in roles]}
+            events.emit("roles_assigned", self.entity, user, metadata=names)
+            return user
+
+
+class RoleService(Creates[Role], Updates[Role], Deletes[Role]):
+    """Roles and their permissions."""
+
+    def create(self, data: Mapping[str, Any]) -> Role:
+        return super().create(_with_permissions(data))
+
+    def update(self, row_id: int, data: Mapping[str, Any]) -> Role:
+        with transaction() as session:
+            self._check_changeable(row_id)
+            if "permissions" in data:  # the unique (role, artifact) asks for the old rows to go first
+                before = self.get(row_id)
+                before.permissions = []
+                session.flush()
+            return super().update(row_id, _with_permissions(data))
+
+    def delete(self, row_id: int) -> None:
+        with transaction():
+            self._check_changeable(row_id)
+            super().delete(row_id)
+
+    def _check_changeable(self, row_id: int) -> None:
+        if (role := self.get(row_id)).is_builtin:
+            raise Conflict(f"The role {role.name} is built in and can't be changed. Create one of your own.")
+
+
+def load_principal(user_id: int) -> Principal | None:
+    """The principal of a user, with the permissions of this moment; None where the user is gone or disabled."""
+    user = db.session.get(User, user_id)
+    return principal_of(user) if user and user.is_active else None
+
+
+def principal_of(user: User) -> Principal:
+    granted = frozenset(permission for role in user.roles for row in role.permissions for permission in row.granted())
+    return Principal(kind="user", id=user.id, name=user.username, permissions=granted, is_admin=user.is_admin)
+
+
+def check_password(username: str, password: str) -> Principal | None:
+    """The principal where name and password are right and the user is active; as slow for unknown users."""
+    user = db.session.scalars(select(User).where(User.username == username)).one_or_none()
+    right = passwords.matches(password, user.password_hash if user else None)
+    return principal_of(user) if user and right and user.is_active else None
+
+
+def _with_hash(data: Mapping[str, Any]) -> dict[str, Any]:
+    values = dict(data)
+    if password := values.pop("password", None):
+        values["password_hash"] = passwords.hashed(password)
+    return values
+
+
+def _with_permissions(data: Mapping[str, Any]) -> dict[str, Any]:
+    values = dict(data)
+    if "permissions" in values:
+        artifacts = [row["artifact"] for row in values["permissions"]]
+        if len(artifacts) != len(set(artifacts)):
+            raise UnprocessableEntity("`permissions` names an artifact twice. Give one row for each artifact.")
+        values["permissions"] = [RolePermission(**row) for row in values["permissions"]]
+        _check_grantable(False, [permission for row in values["permissions"] for permission in row.granted()])
+    return values
+
+
+def _check_grantable(everything: bool, permissions: list[str]) -> None:
+    """Nobody gives away what they do not have."""
+    giver = access.principal()
+    lacking = sorted(permission for permission in permissions if not giver.can(permission))
+    if (everything and not giver.is_admin) or lacking:
+        raise Forbidden(f"You can't grant what you lack: {', '.join(lacking) or 'everything'}.")
+
+
+def _keep_an_administrator(session: Session, without: int) -> None:
+    others = select(User.id).join(User.roles).where(Role.is_admin, User.is_active, User.id != without).limit(1)
+    if session.scalar(others) is None:
+        raise Conflict("This is the last administrator. Make another user an administrator first.")

@@ -1,0 +1,1 @@
+"""The robot process behind `bvo runner`: it claims jobs, runs their scripts, reports results."""

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from bvo_agent.cli import runner
+
+runner()

@@ -1,0 +1,105 @@
+"""The loop of a robot: register, claim a job, run it, again."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import random
+import socket
+import time
+from dataclasses import dataclass
+
+from bvo_agent.client import Client
+from bvo_agent.errors import Refused, RunnerRefused, Unavailable
+from bvo_agent.heartbeat import Heartbeat
+from bvo_agent.home import Home
+from bvo_agent.job_runner import JobRunner
+from bvo_agent.outbox import UNAUTHORIZED, Outbox
+from bvo_agent.protocol import Job
+from bvo_agent.registration import Registration
+from bvo_agent.retry import backoff
+from bvo_agent.shutdown import Shutdown
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    url: str
+    name: str
+    machine_key: str | None
+    home: Home
+    poll_seconds: float
+
+
+class Agent:
+    def __init__(self, settings: Settings, shutdown: Shutdown) -> None:
+        self._settings = settings
+        self._shutdown = shutdown
+        self._client = Client(settings.url)
+        info = machine_info()
+        self._registration = Registration(
+            self._client, settings.home, settings.name, info, settings.machine_key, shutdown
+        )
+        self._outbox = Outbox(self._client, settings.home.outbox, shutdown, self._registration.renew)
+        self._heartbeat = Heartbeat(self._client, info)
+        self._jobs = JobRunner(self._client, settings.home, self._heartbeat, self._outbox, shutdown)
+        self._delays = backoff()
+        self._idle = False
+
+    def run(self, once: bool) -> bool:
+        """Works until the shutdown, with `once` for at most one job; False if that job failed.
+
+        Raises RunnerRefused and HomeUnusable.
+        """
+        with self._settings.home.opened():
+            self._registration.ensure()
+            with self._heartbeat:
+                return self._loop(once)
+
+    def _loop(self, once: bool) -> bool:
+        while not self._shutdown.requested:
+            try:
+                completed = self._step()
+            except Unavailable as error:
+                logger.debug("%s", error)
+                self._shutdown.wait(max(next(self._delays), error.retry_after or 0))
+                continue
+            except Refused as error:
+                if error.status != UNAUTHORIZED:
+                    raise RunnerRefused(f"the server refused to give work to this robot: {error}") from error
+                self._registration.renew(error)
+                continue
+            self._delays = backoff()
+            if once:
+                return completed is not False
+            if completed is None:
+                self._shutdown.wait(self._settings.poll_seconds * random.uniform(0.75, 1.25))  # noqa: S311
+        return True
+
+    def _step(self) -> bool | None:
+        """Sends what waits in the outbox, then claims and runs one job; None when there is no work."""
+        self._outbox.deliver_all()
+        claimed_at = time.monotonic()
+        job = self._claim()
+        if job is None:
+            if not self._idle:
+                logger.info("waiting for work")
+            self._idle = True
+            return None
+        self._idle = False
+        logger.info("claimed job %s (process %r, package %s)", job.id, job.process_name, job.package_name)
+        return self._jobs.run(job, claimed_at)
+
+    def _claim(self) -> Job | None:
+        claim = self._client.post("/api/runner/next-job", {"robot_id": self._client.robot_id}).get("job")
+        try:
+            return Job.from_claim(claim) if claim else None
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            logger.error("the server sent a job that this runner does not understand: %r", claim)
+            raise Unavailable("a job was not understood") from error
+
+
+def machine_info() -> str:
+    """Host name and system, as the server shows them: `HOST-1 (Linux 6.1)`."""
+    return f"{socket.gethostname()} ({platform.system()} {platform.release()})"

@@ -1,0 +1,78 @@
+"""Runs a script with its environment's Python and follows it to its end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bvo_agent.environments import Environment
+from bvo_agent.errors import JobFailed
+from bvo_agent.lease import StopReason, Watch
+from bvo_agent.orphans import note_pid
+from bvo_agent.output import JobLog, OutputPump
+from bvo_agent.processes import ProcessTree
+from bvo_agent.protocol import Job
+from bvo_agent.variables import script_variables
+from bvo_agent.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+PIPE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How a script ended: `return_code` is negative for a signal, `stopped` None when it ended by itself."""
+
+    return_code: int
+    stopped: StopReason | None
+    seconds: float
+
+
+def run_script(
+    job: Job, workspace: Workspace, environment: Environment, script: Path, log: JobLog, watch: Watch
+) -> Ending:
+    """Raises JobFailed where the script cannot be started."""
+    command = [str(environment.python), "-X", "utf8", "-u", str(script)]
+    variables = job_variables(job, workspace, environment)
+    started = time.monotonic()
+    reading, writing = os.pipe()
+    try:
+        tree = ProcessTree(command, cwd=workspace.package, env=variables, output=writing)
+    except OSError as error:
+        os.close(reading)
+        raise JobFailed(f"the script could not be started: {error}") from error
+    finally:
+        os.close(writing)
+    note_pid(workspace.root, tree.process.pid)
+    pump = OutputPump(os.fdopen(reading, "rb"), log)
+    pump.start()
+    logger.info("job %s: started %s (pid %s)", job.id, job.script_path, tree.process.pid)
+    watch.start_clock()
+    try:
+        stopped = tree.supervise(watch.reason, lambda: watch.shutdown.hurry)
+        pump.join(PIPE_SECONDS)
+    finally:
+        tree.kill()
+    pump.join(PIPE_SECONDS)
+    log.close()
+    return Ending(return_code=tree.process.returncode, stopped=stopped, seconds=time.monotonic() - started)
+
+
+def job_variables(job: Job, workspace: Workspace, environment: Environment) -> dict[str, str]:
+    """The whole environment of the script's process."""
+    inherited = script_variables()
+    return {
+        **inherited,
+        "PATH": os.pathsep.join([str(environment.scripts), inherited.get("PATH", os.defpath)]),
+        "VIRTUAL_ENV": str(environment.root),
+        "PYTHONPATH": os.pathsep.join([str(workspace.library), str(workspace.package)]),
+        "PYTHONIOENCODING": "utf-8",
+        "BVO_JOB_ID": str(job.id),
+        "BVO_PARAMETERS_FILE": str(workspace.parameters_file),
+        "BVO_RESULT_FILE": str(workspace.result_file),
+        "BVO_ARTIFACTS_DIR": str(workspace.artifacts),
+        "BVO_PROGRESS_FILE": str(workspace.progress_file),
+    }

@@ -1,0 +1,110 @@
+"""One claimed job from package to delivered result."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from bvo_agent.artifacts import ArtifactUpload
+from bvo_agent.client import Client
+from bvo_agent.environments import EnvironmentCache
+from bvo_agent.errors import JobFailed, JobInterrupted
+from bvo_agent.execution import run_script
+from bvo_agent.heartbeat import Heartbeat
+from bvo_agent.home import Home
+from bvo_agent.lease import Lease, StopReason, Watch
+from bvo_agent.log_sender import LogSender
+from bvo_agent.outbox import Outbox
+from bvo_agent.output import JobLog
+from bvo_agent.packages import Package, PackageCache
+from bvo_agent.progress import ProgressFile
+from bvo_agent.protocol import Job, Report
+from bvo_agent.results import report_of
+from bvo_agent.shutdown import Shutdown
+from bvo_agent.workspace import Workspace, workspace_for
+from bvo_packages.archive import ArchiveError, extract
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class JobRunner:
+    client: Client
+    home: Home
+    heartbeat: Heartbeat
+    outbox: Outbox
+    shutdown: Shutdown
+
+    def run(self, job: Job, claimed_at: float) -> bool:
+        """Runs and reports one job; whether it completed. `claimed_at` (monotonic): when the claim was sent.
+
+        Raises RunnerRefused when the result needs a new token and there is none; it stays in the outbox.
+        """
+        watch = Watch(Lease(job, claimed_at), self.shutdown)
+        with self.heartbeat.renewing(watch.lease):
+            try:
+                report, entry = self._in_workspace(job, watch)
+            except Exception as error:
+                # A claimed job is always reported, also when the disk is full or this code is wrong.
+                logger.exception("job %s: the runner had a problem of its own", job.id)
+                report = _not_started(f"the runner could not run the job: {error}")
+                entry = self.outbox.put(job, report)
+            if report is None or entry is None:
+                logger.warning("job %s: stopped and not reported: %s", job.id, _why(watch))
+                return False
+            self.outbox.deliver(entry)
+        return report.completed
+
+    def _in_workspace(self, job: Job, watch: Watch) -> tuple[Report | None, Path | None]:
+        with workspace_for(job, self.home.jobs) as workspace:
+            report = self._attempt(job, workspace, watch)
+            if report is None:
+                return None, None
+            # Before the artifacts: a runner that is killed while they are sent still reports the result.
+            entry = self.outbox.put(job, report)
+            ArtifactUpload(self.client, job, watch).send(workspace.artifacts)
+            return report, entry
+
+    def _attempt(self, job: Job, workspace: Workspace, watch: Watch) -> Report | None:
+        try:
+            package = PackageCache(self.client, self.home.packages).fetch(job, watch)
+            script = unpack(job, package, workspace)
+            environment = EnvironmentCache(self.home).get(job, workspace.package, script, package.sha256, watch)
+            if watch.reason():
+                raise JobInterrupted
+            log = JobLog(f"job {job.id}")
+            with LogSender(self.client, job, log, ProgressFile(workspace.progress_file)):
+                ending = run_script(job, workspace, environment, script, log, watch)
+        except JobFailed as error:
+            logger.error("job %s: failed: %s", job.id, error)
+            return None if watch.unreported else _not_started(str(error))
+        except JobInterrupted:
+            return None if watch.unreported else _not_started(f"stopped before the script started: {_why(watch)}")
+        if ending.stopped in (StopReason.LOST, StopReason.CANCELED):
+            return None
+        report = report_of(job, ending, workspace.result_file, log.tail())
+        logger.info("job %s: %s with code %s in %.1f s", job.id, report.status, ending.return_code, ending.seconds)
+        return report
+
+
+def unpack(job: Job, package: Package, workspace: Workspace) -> Path:
+    """Extracts the package and returns the path of the job's script. Raises JobFailed."""
+    try:
+        extract(package.path, workspace.package)
+    except ArchiveError as error:
+        raise JobFailed(f"package {job.package_name} cannot be extracted: {error}") from error
+    root = workspace.package.resolve()
+    script = (root / job.script_path).resolve()
+    if not script.is_relative_to(root) or not script.is_file():
+        raise JobFailed(f"package {job.package_name} has no script {job.script_path!r}. Check the process.")
+    return script
+
+
+def _not_started(message: str) -> Report:
+    return Report(status="failed", result={}, error_message=message, logs="")
+
+
+def _why(watch: Watch) -> str:
+    reason = watch.reason()
+    return reason.value if reason else "unknown"

@@ -1,0 +1,107 @@
+"""What a script prints: read as fast as it comes, kept within bounds however much it is."""
+
+from __future__ import annotations
+
+import codecs
+import logging
+import threading
+from typing import IO
+
+logger = logging.getLogger(__name__)
+TAIL_BYTES = 64 * 1024
+LOG_LIMIT_BYTES = 10 * 1024 * 1024
+ECHO_LINE_CHARACTERS = 2000
+
+
+class JobLog:
+    """Decodes the output; holds what is not sent yet (`limit` bytes a job), and always the last 64 KiB."""
+
+    def __init__(self, echo_prefix: str, limit: int = LOG_LIMIT_BYTES) -> None:
+        self.arrived = threading.Event()
+        self._lock = threading.Lock()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._prefix = echo_prefix
+        self._line = ""
+        self._pending = bytearray()
+        self._room = limit
+        self._left_out = 0
+        self._tail = b""
+        self._closed = False
+
+    def write(self, data: bytes, final: bool = False) -> None:
+        """Takes the next bytes of the output. What arrives after `close` is dropped."""
+        # PostgreSQL's text cannot hold NUL.
+        text = self._decoder.decode(data, final).replace("\0", "\ufffd")
+        encoded = text.encode()
+        with self._lock:
+            if self._closed or not encoded:
+                return
+            self._tail = (self._tail + encoded)[-TAIL_BYTES:]
+            taken = whole_characters(encoded, self._room) if self._room else b""
+            # After the first cut nothing more is taken: a log with holes would mislead.
+            self._room = self._room - len(taken) if len(taken) == len(encoded) else 0
+            self._left_out += len(encoded) - len(taken)
+            self._pending += taken
+        if taken:
+            self.arrived.set()
+            self._echo(text if len(taken) == len(encoded) else taken.decode())
+
+    def close(self) -> None:
+        """Ends the log: flushes a half line and says how much was left out."""
+        self.write(b"", final=True)
+        with self._lock:
+            self._closed = True
+            if self._left_out:
+                self._pending += f"\n[{self._left_out} bytes of output were left out]\n".encode()
+        if self._line:
+            self._echo("\n")
+        if self._left_out:
+            logger.info("%s | [%d bytes of output were left out]", self._prefix, self._left_out)
+
+    def take(self, limit: int) -> str:
+        """Removes and returns the oldest text that is not sent yet, at most `limit` bytes of UTF-8."""
+        with self._lock:
+            taken = whole_characters(bytes(self._pending[: limit + 1]), limit)
+            del self._pending[: len(taken)]
+            return taken.decode()
+
+    @property
+    def empty(self) -> bool:
+        return not self._pending
+
+    def tail(self) -> str:
+        """The last 64 KiB of the output; a character that the cut has split is left out."""
+        with self._lock:
+            return self._tail.decode(errors="ignore")
+
+    def _echo(self, text: str) -> None:
+        *lines, self._line = (self._line + text).split("\n")
+        if len(self._line) > ECHO_LINE_CHARACTERS:
+            lines.append(self._line)
+            self._line = ""
+        for line in lines:
+            logger.info("%s | %s", self._prefix, line.rstrip("\r")[:ECHO_LINE_CHARACTERS])
+
+
+def whole_characters(data: bytes, limit: int) -> bytes:
+    """The first `limit` bytes of valid UTF-8, or a few less so that no character is split."""
+    if len(data) <= limit:
+        return data
+    end = limit
+    while end and data[end] & 0xC0 == 0x80:
+        end -= 1
+    return data[:end]
+
+
+class OutputPump(threading.Thread):
+    """Reads a pipe to its end into a log. A daemon: an escaped process may hold the pipe open for ever."""
+
+    def __init__(self, pipe: IO[bytes], log: JobLog) -> None:
+        super().__init__(name="output", daemon=True)
+        self._pipe = pipe
+        self._log = log
+
+    def run(self) -> None:
+        with self._pipe:
+            while data := self._pipe.read1(TAIL_BYTES):  # type: ignore[attr-defined]
+                self._log.write(data)

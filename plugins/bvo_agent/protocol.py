@@ -1,0 +1,63 @@
+"""What the server sends with a claimed job, and what is sent back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One claimed attempt of a job. Durations are seconds; what an older server leaves out is None."""
+
+    id: int
+    attempt: int
+    parameters: Any
+    process_name: str
+    script_path: str
+    package_id: int
+    package_name: str
+    package_sha256: str | None
+    lease_token: str | None
+    lease_seconds: float | None
+    heartbeat_seconds: float | None
+    timeout_seconds: float | None
+
+    @classmethod
+    def from_claim(cls, claim: Mapping[str, Any]) -> Job:
+        """Reads the `job` of a next-job answer. Raises KeyError, TypeError or ValueError otherwise."""
+        process, package = claim["process"], claim.get("package") or {}
+        return cls(
+            id=int(claim["id"]),
+            attempt=int(claim.get("attempt") or 1),
+            parameters=claim.get("parameters") or {},
+            process_name=str(process.get("name", "")),
+            script_path=str(process["script_path"]),
+            package_id=int(package.get("id") or process["package_id"]),
+            package_name=f"{package.get('name', '?')} {package.get('version', '')}".strip(),
+            package_sha256=package.get("sha256"),
+            lease_token=claim.get("lease_token"),
+            lease_seconds=claim.get("lease_seconds"),
+            heartbeat_seconds=claim.get("heartbeat_seconds"),
+            timeout_seconds=claim.get("timeout_seconds"),
+        )
+
+    @property
+    def lease_headers(self) -> dict[str, str]:
+        """The header that fences what is sent for this attempt; empty for an older server."""
+        return {"X-Lease-Token": self.lease_token} if self.lease_token else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """How a job ended: the body of the update request."""
+
+    status: str
+    result: dict[str, Any]
+    error_message: str | None
+    logs: str
+
+    @property
+    def completed(self) -> bool:
+        return self.status == "completed"

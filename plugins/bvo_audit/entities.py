@@ -1,0 +1,80 @@
+"""The entity type `audit_event`. Its list is an object, as the reference's clients expect it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import request
+from marshmallow import fields
+from sqlalchemy import Select, or_
+from webargs.flaskparser import parser
+
+from bvo.access import requires
+from bvo.entities import equals, everything, fetch_page, query_schema
+from bvo_hookspecs import EntityType, Filter, NavItem
+
+from .models import AuditEvent
+from .schemas import AuditDetail, AuditPage
+from .service import AuditService
+
+
+def _since(query: Select[Any], value: datetime) -> Select[Any]:
+    return query.where(AuditEvent.timestamp >= value)
+
+
+def _until(query: Select[Any], value: datetime) -> Select[Any]:
+    return query.where(AuditEvent.timestamp <= value)
+
+
+def _containing(query: Select[Any], value: str) -> Select[Any]:
+    columns = (AuditEvent.message, AuditEvent.entity_name, AuditEvent.actor_username, AuditEvent.action)
+    return query.where(or_(*(column.icontains(value, autoescape=True) for column in columns)))
+
+
+def _point_in_time() -> fields.AwareDateTime:
+    from datetime import UTC
+
+    return fields.AwareDateTime(default_timezone=UTC)
+
+
+@requires("audit:view")
+def list_events() -> Any:
+    """List the audit log, newest first"""
+    arguments = parser.parse(query_schema(AUDIT_EVENT), request, location="query")
+    page = fetch_page(
+        AUDIT_EVENT,
+        arguments,
+        page=arguments.pop("page"),
+        page_size=arguments.pop("page_size"),
+        after=arguments.pop("after", None),
+    )
+    body = {"items": page.rows, "total": page.total, "page": page.page, "page_size": page.page_size}
+    return AuditPage().dump(body)
+
+
+AUDIT_EVENT = EntityType(
+    name="audit_event",
+    plural="audit",
+    label="Audit event",
+    model=AuditEvent,
+    read_schema=AuditDetail,
+    service=AuditService,
+    scope=everything,
+    columns=("timestamp", "actor_username", "action_type", "entity_display", "entity_name", "message"),
+    filters=(
+        Filter(name="search", field=fields.String(), apply=_containing),
+        Filter(name="q", field=fields.String(), apply=_containing),
+        Filter(name="from_time", field=_point_in_time(), apply=_since),
+        Filter(name="to_time", field=_point_in_time(), apply=_until),
+        equals(AuditEvent.actor_username, fields.String(), name="user"),
+        equals(AuditEvent.actor_username, fields.String(), name="username"),
+        equals(AuditEvent.actor_user_id, fields.Integer(), name="user_id"),
+        equals(AuditEvent.action, fields.String()),
+        equals(AuditEvent.action_type, fields.String()),
+        equals(AuditEvent.entity_type, fields.String()),
+        equals(AuditEvent.entity_id, fields.String()),
+    ),
+    views={"list": list_events},
+    nav=NavItem(name="audit", label="Audit log", order=90),
+)

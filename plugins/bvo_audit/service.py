@@ -1,0 +1,39 @@
+"""Writing the audit log. It is only ever appended to, by the core, through this sink."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from bvo.entities import Service
+from bvo_hookspecs import Event
+
+from .models import AuditEvent
+
+
+class AuditService(Service[AuditEvent]):
+    """Reading only: it has no operation that changes anything."""
+
+
+def record(session: Session, event: Event) -> None:
+    """Add the event to the log, in the transaction of the change."""
+    session.add(
+        AuditEvent(
+            event_id=event.id,
+            timestamp=event.occurred_at,
+            actor_kind=event.actor_kind,
+            actor_user_id=event.actor_id if event.actor_kind == "user" else None,
+            actor_username=event.actor_name,
+            ip_address=event.ip_address,
+            user_agent=event.user_agent,
+            action=event.action,
+            action_type=event.action_type,
+            entity_type=event.entity_type,
+            entity_display=event.entity_label,
+            entity_id=event.entity_id,
+            entity_name=event.entity_name,
+            message=event.message,
+            before_data=dict(event.before) if event.before is not None else None,
+            after_data=dict(event.after) if event.after is not None else None,
+            details=dict(event.metadata) or None,
+        )
+    )

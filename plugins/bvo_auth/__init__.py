@@ -1,0 +1,35 @@
+"""Login with a password, and the tokens of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from bvo_hookspecs import AuthProvider, PluginInfo, hookimpl
+
+if TYPE_CHECKING:
+    from flask import Blueprint
+
+
+@hookimpl
+def plugin_info() -> PluginInfo:
+    return PluginInfo(name="auth", summary="Password login and session tokens", requires=("access",))
+
+
+@hookimpl
+def auth_providers() -> Iterable[AuthProvider]:
+    from bvo_access.service import check_password
+
+    from .service import authenticate_session
+
+    return [
+        AuthProvider(name="password", login=check_password),
+        AuthProvider(name="session", authenticate=authenticate_session),
+    ]
+
+
+@hookimpl
+def blueprints() -> Iterable[Blueprint]:
+    from .api import blueprint
+
+    return [blueprint]

@@ -1,0 +1,27 @@
+"""The token of a session, as Bearer header or cookie."""
+
+from __future__ import annotations
+
+from flask_jwt_extended import get_jwt_identity, verify_jwt_in_request
+from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
+from jwt.exceptions import PyJWTError
+from werkzeug.exceptions import Forbidden, Unauthorized
+from werkzeug.wrappers import Request
+
+from bvo_access.service import load_principal
+from bvo_hookspecs import Principal
+
+
+def authenticate_session(request: Request) -> Principal | None:
+    """The user of the token, with the roles of this moment. Raises Unauthorized for a token that does not hold."""
+    try:
+        if verify_jwt_in_request(optional=True) is None:
+            return None
+    except CSRFError:
+        raise Forbidden("The form was not sent from this site, or is too old. Load the page again and repeat.") from None
+    except (JWTExtendedException, PyJWTError):
+        raise Unauthorized("Your session has expired or is not valid. Log in again.") from None
+    found = load_principal(int(get_jwt_identity()))
+    if found is None:
+        raise Unauthorized("This user does not exist any more, or is disabled.")
+    return found

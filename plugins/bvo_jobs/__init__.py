@@ -1,0 +1,71 @@
+"""Jobs: executions of processes, from pending to their result, with log and artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from bvo_hookspecs import (
+    DashboardCard,
+    DetailPanel,
+    EntityType,
+    PeriodicTask,
+    PluginInfo,
+    SettingsGroup,
+    hookimpl,
+)
+
+if TYPE_CHECKING:
+    from flask import Blueprint
+
+
+@hookimpl
+def plugin_info() -> PluginInfo:
+    return PluginInfo(
+        name="jobs",
+        summary="Executions of processes on robots",
+        requires=("processes", "robots", "packages", "settings"),
+    )
+
+
+@hookimpl
+def entity_types() -> Iterable[EntityType]:
+    from .entities import JOB
+
+    return [JOB]
+
+
+@hookimpl
+def blueprints() -> Iterable[Blueprint]:
+    from .api import blueprint
+
+    return [blueprint]
+
+
+@hookimpl
+def settings_groups() -> Iterable[SettingsGroup]:
+    from .limits import GROUP
+
+    return [GROUP]
+
+
+@hookimpl
+def periodic_tasks() -> Iterable[PeriodicTask]:
+    from .execution import fail_lost_jobs
+
+    return [PeriodicTask(name="fail_lost_jobs", every=timedelta(seconds=5), run=fail_lost_jobs)]
+
+
+@hookimpl
+def detail_panels() -> Iterable[DetailPanel]:
+    from .panels import PANELS
+
+    return PANELS
+
+
+@hookimpl
+def dashboard_cards() -> Iterable[DashboardCard]:
+    from .panels import CARDS
+
+    return CARDS

@@ -1,0 +1,42 @@
+"""The entity type `job`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import fields, validate
+
+from bvo.entities import equals, everything
+from bvo_hookspecs import Action, EntityType, NavItem
+
+from . import states
+from .models import Job
+from .schemas import JobIn, JobOut
+from .service import JobService
+
+
+def _can_cancel(job: Mapping[str, Any]) -> bool:
+    return states.CANCELED in states.TRANSITIONS[job["status"]]
+
+
+JOB = EntityType(
+    name="job",
+    plural="jobs",
+    label="Job",
+    model=Job,
+    read_schema=JobOut,
+    write_schema=JobIn,
+    service=JobService,
+    scope=everything,
+    actions=(
+        Action(name="cancel", label="Cancel", confirm="Cancel this job? Its script is stopped.", applies=_can_cancel),
+    ),
+    columns=("id", "status", "process", "robot", "created_at", "started_at", "finished_at"),
+    filters=(
+        equals(Job.status, fields.String(validate=validate.OneOf(states.STATES))),
+        equals(Job.process_id, fields.Integer()),
+        equals(Job.robot_id, fields.Integer()),
+    ),
+    nav=NavItem(name="jobs", label="Jobs", order=10),
+)

@@ -1,0 +1,42 @@
+"""How long, how often, how much: the settings of jobs."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from bvo_hookspecs import Setting, SettingsGroup
+
+GROUP = SettingsGroup(
+    name="jobs",
+    label="Jobs",
+    settings=(
+        Setting(
+            name="lease_seconds",
+            field=fields.Integer(strict=True, validate=validate.Range(15, 3600)),
+            default=60,
+            unit="s",
+            help="A running job whose robot is silent for this long counts as lost, and fails.",
+        ),
+        Setting(
+            name="heartbeat_seconds",
+            field=fields.Integer(strict=True, validate=validate.Range(1, 600)),
+            default=10,
+            unit="s",
+            help="How often a robot reports that it is alive.",
+        ),
+        Setting(
+            name="log_max_kilobytes",
+            field=fields.Integer(strict=True, validate=validate.Range(64, 1024 * 1024)),
+            default=16 * 1024,
+            unit="kB",
+            help="How much of a job's output is kept; what exceeds it is left out.",
+        ),
+        Setting(
+            name="artifact_max_megabytes",
+            field=fields.Integer(strict=True, validate=validate.Range(1, 10_000)),
+            default=100,
+            unit="MB",
+            help="The largest file that a job may leave as an artifact.",
+        ),
+    ),
+)

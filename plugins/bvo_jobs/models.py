@@ -1,0 +1,98 @@
+"""Jobs, their log and their artifacts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, select, text
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
+
+from bvo.database import Base, BigId, Json, utcnow
+from bvo.leases import Leased
+from bvo_processes.models import Process
+from bvo_robots.models import Robot
+
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    condition = text(where)
+    return Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
+
+
+class Job(Base, Leased):
+    """One execution. What it runs is pinned when it is made: script, package version and digest can't change under it."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        _partial("ix_jobs_pending_any", "id", where="status = 'pending' AND robot_id IS NULL"),
+        _partial("ix_jobs_pending_robot", "robot_id", "id", where="status = 'pending' AND robot_id IS NOT NULL"),
+        _partial("uq_jobs_running_robot", "robot_id", where="status = 'running'", unique=True),
+        _partial("ix_jobs_lease", "lease_expires_at", where="status = 'running'"),
+        Index("ix_jobs_status", "status", "id"),
+        Index("ix_jobs_process", "process_id", "id"),
+        Index("ix_jobs_robot", "robot_id", "id"),
+        Index("ix_jobs_created_at", "created_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    process_id: Mapped[int] = mapped_column(ForeignKey("processes.id"))
+    process_version: Mapped[int]
+    script_path: Mapped[str]
+    package_id: Mapped[int] = mapped_column(ForeignKey("packages.id"), index=True)
+    package_name: Mapped[str]
+    package_version: Mapped[str]
+    package_sha256: Mapped[str]
+    robot_id: Mapped[int | None] = mapped_column(ForeignKey("robots.id"))
+    status: Mapped[str] = mapped_column(default="pending")
+    parameters: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    result: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    result_fingerprint: Mapped[str | None]
+    error_message: Mapped[str | None]
+    logs_path: Mapped[str | None]
+    progress: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    process: Mapped[Process] = relationship(lazy="joined")
+    robot: Mapped[Robot | None] = relationship(lazy="joined")
+
+
+class LogChunk(Base):
+    """A piece of what an attempt printed. The robot numbers the pieces, so that one sent twice is kept once."""
+
+    __tablename__ = "job_log_chunks"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    attempt: Mapped[int]
+    sequence: Mapped[int]
+    text: Mapped[str]
+    __table_args__ = (UniqueConstraint("job_id", "attempt", "sequence"),)
+
+
+class Artifact(Base):
+    """A file that a job made. It lies in the store, under its digest."""
+
+    __tablename__ = "job_artifacts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    attempt: Mapped[int]
+    name: Mapped[str]
+    size_bytes: Mapped[int]
+    sha256: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    __table_args__ = (UniqueConstraint("job_id", "attempt", "name"),)
+
+    @property
+    def store_key(self) -> str:
+        return f"artifacts/{self.job_id}/{self.sha256}"
+
+
+Robot.current_job_id = column_property(  # type: ignore[attr-defined]
+    select(Job.id)
+    .where(Job.robot_id == Robot.id, Job.status == text("'running'"))
+    .correlate_except(Job)
+    .limit(1)
+    .scalar_subquery()
+)

@@ -1,0 +1,98 @@
+"""What a job leaves while it runs: its log, its progress, its artifacts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+from sqlalchemy import func, select
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from bvo import settings, stores
+from bvo.database import db, transaction
+
+from . import states
+from .models import Artifact, Job, LogChunk
+
+PAGE = 500
+"""Chunks of a log that one answer holds at most; the robot makes them 64 kB at most, and mostly far smaller."""
+MAX_ANSWER_CHARACTERS = 1_000_000
+
+
+def append_log(job: Job, sequence: int, text: str, progress: Mapping[str, Any] | None) -> None:
+    """Keep a numbered piece of the log. One that is there already, or goes beyond the limit, is acknowledged and left out."""
+    with transaction() as session:
+        if progress is not None:
+            job.progress = dict(progress)
+            session.add(job)
+        same = select(LogChunk.id).filter_by(job_id=job.id, attempt=job.attempt, sequence=sequence)
+        if (
+            text
+            and session.scalar(same) is None
+            and _kept_characters(job) < settings.get("jobs.log_max_kilobytes") * 1000
+        ):
+            session.add(
+                LogChunk(job_id=job.id, attempt=job.attempt, sequence=sequence, text=text.replace("\0", "\ufffd"))
+            )
+
+
+def read_log(job: Job, after: int) -> dict[str, Any]:
+    """The log behind the position `after`, as much as one answer holds."""
+    query = select(LogChunk.sequence, LogChunk.text).filter_by(job_id=job.id, attempt=job.attempt)
+    pieces, characters, last = [], 0, after
+    for sequence, text in db.session.execute(
+        query.where(LogChunk.sequence > after).order_by(LogChunk.sequence).limit(PAGE)
+    ):
+        if characters > MAX_ANSWER_CHARACTERS:
+            break
+        pieces.append(text)
+        characters, last = characters + len(text), sequence
+    return {"text": "".join(pieces), "next": last, "finished": states.is_final(job.status) and not pieces}
+
+
+def tail(job: Job, chunks: int = 100) -> str:
+    """The end of the log."""
+    query = select(LogChunk.text).filter_by(job_id=job.id, attempt=job.attempt)
+    latest = list(db.session.scalars(query.order_by(LogChunk.sequence.desc()).limit(chunks)))
+    return "".join(reversed(latest))
+
+
+def keep_artifact(job: Job, name: str, source: BinaryIO) -> Artifact:
+    """Keep a file of the job; the same name again replaces it. Raises RequestEntityTooLarge."""
+    sha256, size = _measure(source)
+    artifact = _existing(job, name) or Artifact(job_id=job.id, attempt=job.attempt, name=name)
+    artifact.sha256, artifact.size_bytes = sha256, size
+    stores.current().put(artifact.store_key, source)
+    with transaction() as session:
+        session.merge(artifact)
+    return _existing(job, name) or artifact
+
+
+def artifacts(job: Job) -> list[Artifact]:
+    """The files of the job, by name."""
+    return list(db.session.scalars(select(Artifact).filter_by(job_id=job.id).order_by(Artifact.name).limit(1000)))
+
+
+def _existing(job: Job, name: str) -> Artifact | None:
+    query = select(Artifact).filter_by(job_id=job.id, attempt=job.attempt, name=name)
+    return db.session.scalars(query).one_or_none()
+
+
+def _kept_characters(job: Job) -> int:
+    kept = select(func.coalesce(func.sum(func.length(LogChunk.text)), 0)).filter_by(job_id=job.id, attempt=job.attempt)
+    return int(db.session.scalar(kept) or 0)
+
+
+def _measure(source: BinaryIO) -> tuple[str, int]:
+    limit = settings.get("jobs.artifact_max_megabytes") * 1_000_000
+    digest, size = hashlib.sha256(), 0
+    while chunk := source.read(1024 * 1024):
+        digest.update(chunk)
+        size += len(chunk)
+        if size > limit:
+            raise RequestEntityTooLarge(
+                f"An artifact may have {limit // 1_000_000} MB at most (jobs.artifact_max_megabytes)."
+            )
+    source.seek(0)
+    return digest.hexdigest(), size

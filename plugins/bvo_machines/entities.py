@@ -1,0 +1,25 @@
+"""The entity type `machine`."""
+
+from __future__ import annotations
+
+from bvo.entities import everything, search
+from bvo_hookspecs import EntityType, NavItem
+
+from .models import Machine
+from .schemas import MachineIn, MachineOut
+from .service import MachineService
+
+MACHINE = EntityType(
+    name="machine",
+    plural="machines",
+    label="Machine",
+    model=Machine,
+    read_schema=MachineOut,
+    write_schema=MachineIn,
+    service=MachineService,
+    scope=everything,
+    columns=("id", "name", "mode", "status", "robot_count", "last_seen_at"),
+    filters=(search(Machine.name),),
+    secrets=frozenset({"machine_key"}),
+    nav=NavItem(name="machines", label="Machines", order=50),
+)

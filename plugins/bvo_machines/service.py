@@ -1,0 +1,32 @@
+"""Machines, and the proof that a robot runs on one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+
+from bvo import tokens
+from bvo.database import db
+from bvo.entities import Creates, Deletes
+
+from .models import Machine
+
+
+class MachineService(Creates[Machine], Deletes[Machine]):
+    """Create and delete; the database refuses to delete one that has robots."""
+
+    def create(self, data: Mapping[str, Any]) -> Machine:
+        """For mode `runner` the row carries `machine_key` this once; afterwards only its digest is known."""
+        if data["mode"] != "runner":
+            return super().create(data)
+        key = tokens.new("bvom")
+        machine = super().create({**data, "machine_key_hash": tokens.digest(key)})
+        machine.machine_key = key  # type: ignore[attr-defined]
+        return machine
+
+
+def find_by_key(key: str) -> Machine | None:
+    """The machine that a machine key belongs to."""
+    return db.session.scalars(select(Machine).where(Machine.machine_key_hash == tokens.digest(key))).one_or_none()

@@ -1,0 +1,44 @@
+"""Packages: zips of Python scripts, uploaded once and never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from bvo_hookspecs import EntityType, HealthCheck, PackageStore, PluginInfo, hookimpl
+
+if TYPE_CHECKING:
+    from flask import Blueprint
+
+
+@hookimpl
+def plugin_info() -> PluginInfo:
+    return PluginInfo(name="packages", summary="Uploaded packages, and the folder they lie in", requires=("access",))
+
+
+@hookimpl
+def entity_types() -> Iterable[EntityType]:
+    from .entities import PACKAGE
+
+    return [PACKAGE]
+
+
+@hookimpl
+def blueprints() -> Iterable[Blueprint]:
+    from .api import blueprint
+
+    return [blueprint]
+
+
+@hookimpl
+def package_stores() -> Iterable[PackageStore]:
+    from .store import FolderStore
+
+    return [PackageStore(name="folder", connect=FolderStore)]
+
+
+@hookimpl
+def health_checks() -> Iterable[HealthCheck]:
+    from bvo import stores
+
+    return [HealthCheck(name="package_store", check=lambda: stores.current().check())]

@@ -1,0 +1,26 @@
+"""The entity type `package`."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from bvo.entities import equals, everything, flag, search
+from bvo_hookspecs import EntityType, NavItem
+
+from .models import Package
+from .schemas import PackageIn, PackageOut
+from .service import PackageService
+
+PACKAGE = EntityType(
+    name="package",
+    plural="packages",
+    label="Package",
+    model=Package,
+    read_schema=PackageOut,
+    write_schema=PackageIn,
+    service=PackageService,
+    scope=everything,
+    columns=("id", "name", "version", "is_active", "size_bytes", "created_at"),
+    filters=(search(Package.name), equals(Package.name, fields.String()), flag("active_only", Package.is_active)),
+    nav=NavItem(name="packages", label="Packages", order=30),
+)

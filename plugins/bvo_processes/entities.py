@@ -1,0 +1,24 @@
+"""The entity type `process`."""
+
+from __future__ import annotations
+
+from bvo.entities import everything, flag, search
+from bvo_hookspecs import EntityType, NavItem
+
+from .models import Process
+from .schemas import ProcessIn, ProcessOut
+from .service import ProcessService
+
+PROCESS = EntityType(
+    name="process",
+    plural="processes",
+    label="Process",
+    model=Process,
+    read_schema=ProcessOut,
+    write_schema=ProcessIn,
+    service=ProcessService,
+    scope=everything,
+    columns=("id", "name", "package", "script_path", "version", "is_active", "updated_at"),
+    filters=(search(Process.name, Process.description), flag("active_only", Process.is_active)),
+    nav=NavItem(name="processes", label="Processes", order=20),
+)

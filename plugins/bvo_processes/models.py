@@ -1,0 +1,24 @@
+"""A process's table."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from bvo.database import Base, Timestamps
+from bvo_packages.models import Package
+
+
+class Process(Base, Timestamps):
+    """A script of a package under a name of its own. `version` counts the changes of package and script."""
+
+    __tablename__ = "processes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    description: Mapped[str | None]
+    package_id: Mapped[int] = mapped_column(ForeignKey("packages.id"), index=True)
+    script_path: Mapped[str]
+    is_active: Mapped[bool] = mapped_column(default=True)
+    version: Mapped[int] = mapped_column(default=1)
+    package: Mapped[Package] = relationship(lazy="joined")

@@ -1,0 +1,73 @@
+"""Robots: the runners that claim jobs, known by their tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from bvo_hookspecs import (
+    AuthProvider,
+    DashboardCard,
+    EntityType,
+    PeriodicTask,
+    PluginInfo,
+    Setting,
+    SettingsGroup,
+    hookimpl,
+)
+
+
+@hookimpl
+def plugin_info() -> PluginInfo:
+    return PluginInfo(name="robots", summary="Runner agents and their tokens", requires=("machines", "settings"))
+
+
+@hookimpl
+def entity_types() -> Iterable[EntityType]:
+    from .entities import ROBOT
+
+    return [ROBOT]
+
+
+@hookimpl
+def auth_providers() -> Iterable[AuthProvider]:
+    from .service import authenticate
+
+    return [AuthProvider(name="robot_token", authenticate=authenticate)]
+
+
+@hookimpl
+def periodic_tasks() -> Iterable[PeriodicTask]:
+    from .service import mark_offline
+
+    return [PeriodicTask(name="mark_robots_offline", every=timedelta(seconds=5), run=mark_offline)]
+
+
+@hookimpl
+def settings_groups() -> Iterable[SettingsGroup]:
+    from marshmallow import fields, validate
+
+    offline = Setting(
+        name="robot_offline_seconds",
+        field=fields.Integer(strict=True, validate=validate.Range(15, 3600)),
+        default=60,
+        unit="s",
+        help="A robot that was not heard of for this long counts as offline.",
+    )
+    return [SettingsGroup(name="jobs", label="Jobs", settings=(offline,))]
+
+
+@hookimpl
+def dashboard_cards() -> Iterable[DashboardCard]:
+    from .service import fleet
+
+    return [
+        DashboardCard(
+            name="fleet",
+            title="Robots",
+            template="bvo_robots/fleet_card.html",
+            context=fleet,
+            permission="robots:view",
+            order=20,
+        )
+    ]

@@ -1,0 +1,30 @@
+"""The entity type `robot`."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from bvo.entities import equals, everything, search
+from bvo_hookspecs import EntityType, NavItem
+
+from .models import Robot
+from .schemas import RobotIn, RobotOut
+from .service import RobotService
+
+ROBOT = EntityType(
+    name="robot",
+    plural="robots",
+    label="Robot",
+    model=Robot,
+    read_schema=RobotOut,
+    write_schema=RobotIn,
+    service=RobotService,
+    scope=everything,
+    columns=("id", "name", "status", "machine_id", "current_job_id", "last_heartbeat"),
+    filters=(
+        search(Robot.name, Robot.machine_info),
+        equals(Robot.status, fields.String(validate=validate.OneOf(("online", "offline")))),
+    ),
+    secrets=frozenset({"api_token"}),
+    nav=NavItem(name="robots", label="Robots", order=40),
+)

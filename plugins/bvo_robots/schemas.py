@@ -1,0 +1,25 @@
+"""What the API takes and gives."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields, validate
+
+
+class RobotIn(Schema):
+    name = fields.String(required=True, validate=validate.Length(1, 200))
+    machine_id = fields.Integer(allow_none=True, validate=validate.Range(1, 2**31 - 1))
+    machine_info = fields.String(allow_none=True, validate=validate.Length(max=500))
+
+
+class RobotOut(Schema):
+    id = fields.Integer()
+    name = fields.String()
+    status = fields.String()
+    machine_id = fields.Integer()
+    machine_info = fields.String()
+    credential_asset_id = fields.Integer()
+    last_heartbeat = fields.AwareDateTime()
+    current_job_id = fields.Integer(dump_default=None)
+    api_token = fields.String(metadata={"description": "Shown once, when the robot is created"})
+    created_at = fields.AwareDateTime()
+    updated_at = fields.AwareDateTime()

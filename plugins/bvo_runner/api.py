@@ -1,0 +1,103 @@
+"""`/api/runner`: register, heartbeat, next job, log, artifacts, result; and the package of a job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+from flask_smorest import Blueprint
+from werkzeug.exceptions import Forbidden, UnprocessableEntity
+from werkzeug.wrappers import Response
+
+from bvo import registry, settings
+from bvo.access import public, requires
+from bvo.entities import ROW
+from bvo_jobs import execution, output
+from bvo_jobs.models import Artifact, Job
+from bvo_jobs.schemas import ArtifactOut
+from bvo_packages.api import send
+from bvo_packages.service import PackageService
+
+from . import schemas, service
+
+LEASE_HEADER = "X-Lease-Token"
+
+blueprint = Blueprint("runner", __name__, url_prefix="/api/runner", description="What runners call")
+downloads = Blueprint("runner_downloads", __name__, url_prefix="/api/packages", description="What runners download")
+
+
+@blueprint.post("/register-robot")
+@public
+@blueprint.arguments(schemas.RegisterIn)
+@blueprint.response(200, schemas.RegisterOut)
+def register_robot(data: dict[str, Any]) -> Any:
+    """Register a robot with the key of its machine; registering again replaces the token"""
+    return service.register(data["name"], data.get("machine_info"), request.headers.get("X-Machine-Key"))
+
+
+@blueprint.post("/heartbeat")
+@requires(None, principals=("robot",))
+@blueprint.arguments(schemas.HeartbeatIn)
+@blueprint.response(200, schemas.HeartbeatOut)
+def heartbeat(data: dict[str, Any]) -> Any:
+    """Tell that the robot is alive, and keep the jobs that it runs"""
+    return service.heartbeat(service.robot_id(data.get("robot_id")), data.get("machine_info"), data.get("leases"))
+
+
+@blueprint.post("/next-job")
+@requires(None, principals=("robot",))
+@blueprint.arguments(schemas.NextJobIn)
+@blueprint.response(200, schemas.NextJobOut)
+def next_job(data: dict[str, Any]) -> Any:
+    """Claim the oldest job that this robot may run"""
+    return service.next_job(service.robot_id(data.get("robot_id")))
+
+
+@blueprint.post(f"/jobs/{ROW}/log")
+@requires(None, principals=("robot",))
+@blueprint.arguments(schemas.LogIn)
+@blueprint.response(200, schemas.StatusOut)
+def append_log(data: dict[str, Any], row_id: int) -> Any:
+    """Add a numbered piece to the log of the running job, and say how far it is"""
+    output.append_log(_held(row_id), data["sequence"], data["text"], data.get("progress"))
+    return {"status": "ok"}
+
+
+@blueprint.post(f"/jobs/{ROW}/artifacts")
+@requires(None, principals=("robot",))
+@blueprint.response(201, ArtifactOut)
+def add_artifact(row_id: int) -> Artifact:
+    """Add a file to the running job (multipart: `file`)"""
+    job = _held(row_id)
+    request.max_content_length = settings.get("jobs.artifact_max_megabytes") * 1_000_000 + 100_000
+    file = request.files.get("file")
+    name = (file.filename or "") if file else ""
+    if file is None or not name or len(name) > 500:
+        raise UnprocessableEntity(
+            "Send the file as multipart form field `file`, with a name of at most 500 characters."
+        )
+    return output.keep_artifact(job, name, file.stream)  # type: ignore[arg-type]
+
+
+@blueprint.post(f"/jobs/{ROW}/update")
+@requires(None, principals=("robot",))
+@blueprint.arguments(schemas.UpdateIn)
+@blueprint.response(200, schemas.StatusOut)
+def update(data: dict[str, Any], row_id: int) -> Any:
+    """Report the result. The same result again is accepted; another one, or that of a lost attempt, is a conflict"""
+    lease = request.headers.get(LEASE_HEADER) or data.pop("lease_token", None)
+    execution.finish(row_id, service.robot_id(None), lease, data)
+    return {"status": "ok"}
+
+
+@downloads.get(f"/{ROW}/download")
+@requires(None, principals=("robot",))
+def download(row_id: int) -> Response:
+    """The package of a job that this robot runs"""
+    if not execution.holds_package(service.robot_id(None), row_id):
+        raise Forbidden("A robot may only download the package of a job that it runs.")
+    return send(registry.current().service(PackageService).get(row_id))
+
+
+def _held(job_id: int) -> Job:
+    return execution.held(job_id, service.robot_id(None), request.headers.get(LEASE_HEADER))

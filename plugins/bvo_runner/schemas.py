@@ -1,0 +1,106 @@
+"""What runners send and get. Fields that only newer runners know are optional."""
+
+from __future__ import annotations
+
+from marshmallow import EXCLUDE, Schema, fields, validate
+
+ID = validate.Range(1, 2**31 - 1)
+
+
+class RunnerMessage(Schema):
+    """Runners are older or newer than the server: what one side does not know, it leaves alone."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+class RegisterIn(RunnerMessage):
+    name = fields.String(required=True, validate=validate.Length(1, 200))
+    machine_info = fields.String(allow_none=True, validate=validate.Length(max=500))
+
+
+class RegisterOut(Schema):
+    robot_id = fields.Integer()
+    api_token = fields.String()
+    name = fields.String()
+
+
+class LeaseIn(RunnerMessage):
+    job_id = fields.Integer(required=True, validate=ID)
+    lease_token = fields.String(required=True)
+
+
+class HeartbeatIn(RunnerMessage):
+    robot_id = fields.Integer(validate=ID)
+    machine_info = fields.String(allow_none=True, validate=validate.Length(max=500))
+    leases = fields.List(fields.Nested(LeaseIn), validate=validate.Length(max=100))
+
+
+class LeaseOut(Schema):
+    job_id = fields.Integer()
+    state = fields.String(metadata={"description": "valid, stop or lost"})
+
+
+class HeartbeatOut(Schema):
+    status = fields.String()
+    leases = fields.List(fields.Nested(LeaseOut))
+
+
+class NextJobIn(RunnerMessage):
+    robot_id = fields.Integer(validate=ID)
+
+
+class JobProcess(Schema):
+    id = fields.Integer()
+    name = fields.String()
+    script_path = fields.String()
+    package_id = fields.Integer()
+
+
+class JobPackage(Schema):
+    id = fields.Integer()
+    name = fields.String()
+    version = fields.String()
+    sha256 = fields.String()
+
+
+class ClaimedJob(Schema):
+    """A job as its runner gets it. Script and package are those that were pinned when the job was made."""
+
+    id = fields.Integer()
+    status = fields.String()
+    parameters = fields.Raw()
+    attempt = fields.Integer()
+    lease_token = fields.String()
+    lease_seconds = fields.Integer()
+    heartbeat_seconds = fields.Integer()
+    timeout_seconds = fields.Integer()
+    process = fields.Nested(JobProcess)
+    package = fields.Nested(JobPackage)
+
+
+class NextJobOut(Schema):
+    job = fields.Nested(ClaimedJob)
+
+
+class ProgressIn(RunnerMessage):
+    fraction = fields.Float(allow_none=True, validate=validate.Range(0, 1))
+    message = fields.String(allow_none=True, validate=validate.Length(max=500))
+
+
+class LogIn(RunnerMessage):
+    sequence = fields.Integer(required=True, validate=ID)
+    text = fields.String(required=True, validate=validate.Length(max=256 * 1024))
+    progress = fields.Nested(ProgressIn, allow_none=True)
+
+
+class UpdateIn(RunnerMessage):
+    status = fields.String(required=True, validate=validate.OneOf(("completed", "failed")))
+    result = fields.Dict(keys=fields.String(), allow_none=True)
+    error_message = fields.String(allow_none=True)
+    logs = fields.String(allow_none=True)
+    lease_token = fields.String()
+
+
+class StatusOut(Schema):
+    status = fields.String()

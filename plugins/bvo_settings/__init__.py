@@ -1,0 +1,37 @@
+"""Settings: the five standard groups, and their API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from bvo_hookspecs import Artifact, PluginInfo, SettingsGroup, hookimpl
+
+if TYPE_CHECKING:
+    from flask import Blueprint
+
+
+@hookimpl
+def plugin_info() -> PluginInfo:
+    return PluginInfo(
+        name="settings", summary="Settings that operators change while the server runs", requires=("access",)
+    )
+
+
+@hookimpl
+def artifacts() -> Iterable[Artifact]:
+    return [Artifact(name="settings", label="Settings")]
+
+
+@hookimpl
+def settings_groups() -> Iterable[SettingsGroup]:
+    from .groups import GROUPS
+
+    return GROUPS
+
+
+@hookimpl
+def blueprints() -> Iterable[Blueprint]:
+    from .api import blueprint
+
+    return [blueprint]

@@ -1,0 +1,127 @@
+"""Everything that ends a script before its time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+TREE = """
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+print(os.getpid(), child.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+
+
+def pids_of(plane) -> list[int]:
+    return [int(pid) for pid in plane.log_text.split()]
+
+
+def test_a_script_that_hangs_is_stopped_after_its_timeout_with_its_children(plane, run_once):
+    plane.add_job({"main.py": TREE}, timeout_seconds=0.5)
+    assert not run_once()
+    assert plane.result["error_message"] == "stopped after 0.5 s (timeout)"
+    assert not any(alive(pid) for pid in pids_of(plane))
+
+
+def test_a_script_that_ignores_sigterm_is_killed(plane, run_once, monkeypatch):
+    monkeypatch.setattr("bvo_agent.processes.GRACE_SECONDS", 0.3)
+    script = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on'); time.sleep(60)"
+    plane.add_job({"main.py": script}, timeout_seconds=0.5)
+    assert not run_once()
+    assert plane.result["result"]["return_code"] == -signal.SIGKILL
+
+
+def test_children_die_with_their_script(plane, run_once):
+    plane.add_job({"main.py": TREE.replace("time.sleep(60)\n", "", 2)})
+    assert run_once()
+    assert not any(alive(pid) for pid in pids_of(plane))
+
+
+def test_a_job_that_the_server_stops_ends_without_a_report(plane, run_once):
+    for state in ("stop", "lost"):
+        number = plane.add_job({"main.py": TREE}, heartbeat_seconds=0.3)
+        plane.seen["log"].clear()
+        plane.lease_states = LaterState({number: state}, plane)
+        assert not run_once()
+        assert not any(alive(pid) for pid in pids_of(plane))
+    assert plane.seen["update"] == []
+
+
+class LaterState(dict):
+    """The lease is good until the script has said something."""
+
+    def __init__(self, states, plane):
+        super().__init__(states)
+        self.plane = plane
+
+    def get(self, key, default):
+        return super().get(key, default) if self.plane.seen["log"] else default
+
+
+def test_a_runner_cut_off_from_the_server_stops_before_its_lease_ends(plane, run_once):
+    plane.add_job({"main.py": TREE}, lease_seconds=1.2, heartbeat_seconds=0.2)
+    plane.answers["heartbeat"] = [200, *[503] * 99]
+    started = time.monotonic()
+    assert not run_once()
+    assert time.monotonic() - started < 1.2
+    assert plane.seen["update"] == []
+
+
+def test_a_lease_that_is_lost_before_the_start_starts_nothing(plane, run_once):
+    number = plane.add_job({"main.py": "print('ran')"})
+    plane.lease_states[number] = "lost"
+    assert not run_once()
+    assert plane.seen["log"] == plane.seen["update"] == []
+
+
+def test_the_first_signal_stops_the_script_and_reports_it(plane, start_runner, wait_until):
+    plane.add_job({"main.py": TREE})
+    runner = start_runner()
+    wait_until(lambda: plane.seen["log"])
+    runner.send_signal(signal.SIGTERM)
+    assert runner.wait(10) == 0
+    assert "because the runner" in plane.result["error_message"]
+    assert not any(alive(pid) for pid in pids_of(plane))
+
+
+def test_the_second_signal_does_not_wait_for_the_script(plane, start_runner, wait_until):
+    script = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on'); time.sleep(60)"
+    plane.add_job({"main.py": script})
+    runner = start_runner()
+    wait_until(lambda: plane.seen["log"])
+    runner.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    started = time.monotonic()
+    runner.send_signal(signal.SIGTERM)
+    assert runner.wait(10) == 0
+    assert time.monotonic() - started < 2
+    assert plane.result["status"] == "failed"
+
+
+def test_the_script_of_a_killed_runner_is_ended_at_the_next_start(plane, start_runner, wait_until):
+    plane.add_job({"main.py": TREE})
+    runner = start_runner()
+    wait_until(lambda: len(plane.log_text.split()) == 2)
+    runner.kill()
+    runner.wait()
+    assert all(alive(pid) for pid in pids_of(plane))
+    assert start_runner("--once").wait(10) == 0
+    wait_until(lambda: not any(alive(pid) for pid in pids_of(plane)))
+
+
+def test_an_idle_runner_stops_at_once(plane, start_runner, wait_until):
+    runner = start_runner()
+    wait_until(lambda: plane.seen["next-job"])
+    runner.send_signal(signal.SIGINT)
+    assert runner.wait(3) == 0

@@ -1,0 +1,23 @@
+"""The web UI: pages for whatever the plugins declare, and the layout that plugins' own pages extend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from bvo_hookspecs import PluginInfo, hookimpl
+
+if TYPE_CHECKING:
+    from flask import Blueprint
+
+
+@hookimpl
+def plugin_info() -> PluginInfo:
+    return PluginInfo(name="webui", summary="Pages in the browser for everything that is registered", requires=("auth",))
+
+
+@hookimpl
+def blueprints() -> Iterable[Blueprint]:
+    from .blueprint import build
+
+    return [build()]

@@ -1,0 +1,48 @@
+"""Every route of the web UI, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bvo.entities import ROW
+from bvo.observers import Observers
+from flask import Blueprint
+from flask.blueprints import BlueprintSetupState
+
+from . import assets, dashboard, errors, headers, pages, sign_in
+from .shell import Shell
+from .text import FILTERS
+
+ROUTES: tuple[tuple[str, str, Callable[..., Any], str], ...] = (
+    ("/", "dashboard", dashboard.view, "GET"),
+    ("/login", "login", sign_in.form, "GET"),
+    ("/login", "log_in", sign_in.log_in, "POST"),
+    ("/logout", "log_out", sign_in.log_out, "POST"),
+    ("/static/<path:name>", "static", assets.view, "GET"),
+    ("/<entity>/", "list", pages.list_rows, "GET"),
+    (f"/<entity>/{ROW}", "detail", pages.detail, "GET"),
+    (f"/<entity>/{ROW}/head", "head", pages.head, "GET"),
+    (f"/<entity>/{ROW}/panels/<name>", "panel", pages.panel, "GET"),
+    (f"/<entity>/{ROW}/<action>", "act", pages.act, "POST"),
+)
+
+
+def build() -> Blueprint:
+    """A new blueprint: each app has its own."""
+    blueprint = Blueprint("webui", __name__, url_prefix="/ui", template_folder="templates")
+    for rule, endpoint, view, method in ROUTES:
+        blueprint.add_url_rule(rule, endpoint, view, methods=[method])
+    for name, function in FILTERS.items():
+        blueprint.add_app_template_filter(function, name)
+    blueprint.app_context_processor(lambda: {"ui": Shell()})
+    blueprint.after_app_request(headers.secure)
+    blueprint.record_once(_connect)
+    return blueprint
+
+
+def _connect(state: BlueprintSetupState) -> None:
+    state.app.extensions["bvo_error_page"] = errors.page
+    state.app.extensions["bvo_webui_observers"] = Observers()
+    # Flask's own session carries nothing but the message that a page shows after a redirect
+    state.app.config.update(SESSION_COOKIE_NAME="bvo_flash", SESSION_COOKIE_PATH="/ui", SESSION_COOKIE_SAMESITE="Lax")

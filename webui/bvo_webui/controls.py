@@ -1,0 +1,96 @@
+"""The filter form of a list, made from the filters that an entity type declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bvo import access, registry
+from bvo.entities import fetch_page
+from bvo_hookspecs import EntityType, Filter
+from marshmallow import fields, validate
+from werkzeug.datastructures import MultiDict
+
+from .text import words
+from .values import name_of
+
+Kind = Literal["search", "text", "number", "datetime-local", "checkbox", "select"]
+FLAG = (("true", "Yes"), ("false", "No"))
+MAX_CHOICES = 100
+"""Rows that a filter such as `process_id` offers by name; where there are more, one types the number."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """One field of the form, with what was entered and what is wrong with it."""
+
+    name: str
+    label: str
+    kind: Kind
+    value: str
+    help: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+    error: str = ""
+
+
+def given(entity: EntityType, query: MultiDict[str, str]) -> dict[str, Any]:
+    """What the query string narrows the list by; a form sends fields that were left empty, too."""
+    found: dict[str, Any] = {}
+    for criterion in entity.filters:
+        values = [value for value in query.getlist(criterion.name) if value.strip()]
+        if values:
+            found[criterion.name] = values if isinstance(criterion.field, fields.List) else values[-1]
+    return found
+
+
+def controls(entity: EntityType, entered: Mapping[str, Any], errors: Mapping[str, Any]) -> list[Control]:
+    """The form's fields; a second filter that does the same under another name is left out."""
+    distinct = {criterion.apply: criterion for criterion in reversed(entity.filters)}
+    shown = [criterion for criterion in entity.filters if distinct[criterion.apply] is criterion]
+    return [_control(criterion, entered.get(criterion.name, ""), errors.get(criterion.name)) for criterion in shown]
+
+
+def _control(criterion: Filter, entered: Any, errors: Any) -> Control:
+    kind = _kind(criterion)
+    options = () if kind == "checkbox" else _options(criterion)
+    return Control(
+        name=criterion.name,
+        label=str(criterion.field.metadata.get("label") or words(criterion.name)),
+        kind="select" if options else kind,
+        value=",".join(entered) if isinstance(entered, list) else str(entered),
+        help=str(criterion.field.metadata.get("description", "")),
+        options=options,
+        error=" ".join(map(str, errors)) if isinstance(errors, list) else str(errors or ""),
+    )
+
+
+def _options(criterion: Filter) -> tuple[tuple[str, str], ...]:
+    if isinstance(criterion.field, fields.Boolean):
+        return FLAG
+    for validator in criterion.field.validators:
+        if isinstance(validator, validate.OneOf):
+            return tuple((str(choice), words(choice)) for choice in validator.choices)
+    return _rows(criterion.name.removesuffix("_id")) if criterion.name.endswith("_id") else ()
+
+
+def _rows(name: str) -> tuple[tuple[str, str], ...]:
+    """The rows of another entity type that the principal may see, where they are few and have names."""
+    entity = registry.current().of(EntityType).get(name)
+    if entity is None or not access.principal().can(f"{entity.plural}:view"):
+        return ()
+    page = fetch_page(entity, {}, page=1, page_size=MAX_CHOICES, after=None)
+    if page.next_after is not None:
+        return ()
+    found = ((str(row["id"]), name_of(row)) for row in entity.read_schema().dump(page.rows, many=True))
+    return tuple(sorted((pair for pair in found if pair[1]), key=lambda pair: pair[1].lower()))
+
+
+def _kind(criterion: Filter) -> Kind:
+    if criterion.name == "search":
+        return "search"
+    if isinstance(criterion.field, fields.Boolean) and criterion.name.endswith("_only"):
+        return "checkbox"
+    if isinstance(criterion.field, fields.Number):
+        return "number"
+    return "datetime-local" if isinstance(criterion.field, fields.DateTime) else "text"

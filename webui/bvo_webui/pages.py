@@ -1,0 +1,145 @@
+"""The list and the detail page of every entity type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bvo import access, registry
+from bvo.access import requires
+from bvo.entities import fetch_page, query_schema
+from bvo.entities.query import MAX_COUNT
+from bvo_hookspecs import EntityType
+from flask import flash, make_response, redirect, render_template, request, url_for
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable, Unauthorized
+from werkzeug.wrappers import Response
+
+from . import parts
+from .controls import controls, given
+from .errors import detail as reason
+from .records import Record, load
+from .shell import list_url, title_of
+from .values import detail_url, name_of, path_of, show
+
+POLLED = "polled"
+"""Sent with every answer to a panel that asks again, so that the page's head asks again, too."""
+
+
+@requires(None)
+def list_rows(entity: str) -> Response:
+    kind = _visible(entity)
+    entered = given(kind, request.args)
+    paging = {name: request.args[name] for name in ("after", "page_size") if request.args.get(name)}
+    try:
+        arguments = query_schema(kind).load({**entered, **paging})
+    except ValidationError as error:
+        return _list(kind, entered, {}, error.normalized_messages(), 422)
+    page = fetch_page(
+        kind, arguments, page=1, page_size=arguments["page_size"], after=arguments.get("after")
+    )
+    schema = kind.read_schema()
+    rows = [_row(kind, schema, row) for row in schema.dump(page.rows, many=True)]
+    return _list(kind, entered, {"rows": rows, "page": page, **_links(kind, {**entered, **paging}, page.next_after)}, {})
+
+
+@requires(None)
+def detail(entity: str, row_id: int) -> Response:
+    return _detail(load(_visible(entity), row_id))
+
+
+@requires(None)
+def head(entity: str, row_id: int) -> Response:
+    """The part above the panels, for a page that asks again."""
+    record = load(_visible(entity), row_id)
+    return _fragment(render_template("webui/_head.html", record=record, live=True), record.etag)
+
+
+@requires(None)
+def panel(entity: str, row_id: int, name: str) -> Response:
+    record = load(_visible(entity), row_id)
+    try:
+        part = parts.panel(record.entity, row_id, name)
+    except LookupError:
+        raise NotFound(f"{record.entity.label} has no panel {name!r}.") from None
+    if part is None:
+        raise ServiceUnavailable("This part of the page can't be shown now; the server's log has the reason.")
+    response = _fragment(render_template("webui/_panel.html", record=record, panel=part), part.etag)
+    response.headers["HX-Trigger"] = POLLED
+    return response
+
+
+@requires(None)
+def act(entity: str, row_id: int, action: str) -> Response:
+    """Run an action of the type's service, or delete the row; what goes wrong is said on the row's page."""
+    record = load(_visible(entity), row_id)
+    button = record.button(action)
+    if button is None:
+        raise NotFound(f"{record.entity.label} has no action {action!r}.")
+    access.require(button.permission)
+    try:
+        getattr(registry.current().service(record.entity.service), action)(row_id)
+    except Unauthorized:
+        raise
+    except HTTPException as error:
+        return _detail(load(record.entity, row_id), reason(error), error.code or 500)
+    flash(f"{record.entity.label} {record.title}: {button.done}")
+    return redirect(list_url(record.entity) if button.removes else record.url)
+
+
+def _visible(path: str) -> EntityType:
+    """The type behind an address. Raises NotFound and Forbidden."""
+    for entity in registry.current().of(EntityType).values():
+        if path_of(entity) == path:
+            access.require(f"{entity.plural}:view")
+            return entity
+    raise NotFound
+
+
+def _list(
+    entity: EntityType, entered: Mapping[str, Any], found: Mapping[str, Any], errors: Mapping[str, Any], status: int = 200
+) -> Response:
+    html = render_template(
+        "webui/list.html",
+        entity=entity,
+        title=title_of(entity),
+        url=list_url(entity),
+        controls=controls(entity, entered, errors),
+        filtered=bool(entered),
+        max_count=MAX_COUNT,
+        **{"rows": [], "page": None, "newest": "", "older": "", **found},
+    )
+    response: Response = make_response(html, status)
+    return response
+
+
+def _row(entity: EntityType, schema: Any, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row's cells; the first of them that names the row leads to its page."""
+    cells = show(schema, row, list(entity.columns))
+    leading = next((cell.name for cell in cells if cell.kind == "text" and cell.value == name_of(row)), cells[0].name)
+    return {"url": detail_url(entity, row["id"]), "cells": cells, "leading": leading}
+
+
+def _links(entity: EntityType, query: Mapping[str, Any], next_after: int | None) -> dict[str, str]:
+    path = path_of(entity)
+    newest = {name: value for name, value in query.items() if name != "after"}
+    return {
+        "newest": url_for("webui.list", entity=path, **newest) if "after" in query else "",
+        "older": url_for("webui.list", entity=path, **{**newest, "after": next_after}) if next_after else "",
+    }
+
+
+def _detail(record: Record, problem: str = "", status: int = 200) -> Response:
+    panels = parts.panels(record.entity, record.id)
+    live = any(panel.live for panel in panels)
+    html = render_template("webui/detail.html", record=record, panels=panels, live=live, problem=problem)
+    response: Response = make_response(html, status)
+    return response
+
+
+def _fragment(html: str, tag: str) -> Response:
+    """A part of a page that a browser may keep, but must ask about: unchanged, it is 304 and nothing moves."""
+    response: Response = make_response(html)
+    response.set_etag(tag)
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response.make_conditional(request)

@@ -1,0 +1,135 @@
+"""One row, prepared for its page: its fields, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bvo import access
+from bvo.entities import find
+from bvo_hookspecs import EntityType
+from flask import render_template, url_for
+from markupsafe import Markup
+
+from .parts import etag
+from .shell import list_url, title_of
+from .values import Value, detail_url, name_of, path_of, show
+
+TITLE_FIELDS = ("id", "name", "status", "state")
+"""Fields that the page's title shows already."""
+
+
+@dataclass(frozen=True)
+class Button:
+    """Something that the principal may do with the row. `confirm` is the question to ask first."""
+
+    name: str
+    label: str
+    permission: str
+    url: str
+    confirm: str = ""
+    removes: bool = False
+    applies: bool = True
+
+    @property
+    def done(self) -> str:
+        return "deleted." if self.removes else f"“{self.label}” is done."
+
+
+@dataclass(frozen=True)
+class Record:
+    """A row as its schema shows it; masks hold, and what the schema leaves out is not here."""
+
+    entity: EntityType
+    row: Mapping[str, Any]
+
+    @property
+    def id(self) -> int:
+        return int(self.row["id"])
+
+    @property
+    def title(self) -> str:
+        return name_of(self.row) or f"#{self.id}"
+
+    @property
+    def heading(self) -> str:
+        return name_of(self.row) or f"{self.entity.label} #{self.id}"
+
+    @property
+    def path(self) -> str:
+        return path_of(self.entity)
+
+    @property
+    def url(self) -> str:
+        return detail_url(self.entity, self.id)
+
+    @property
+    def list_url(self) -> str:
+        return list_url(self.entity)
+
+    @property
+    def list_title(self) -> str:
+        return title_of(self.entity)
+
+    @cached_property
+    def values(self) -> list[Value]:
+        return show(self.entity.read_schema(), self.row)
+
+    @property
+    def states(self) -> list[Value]:
+        return [value for value in self.values if value.name in ("status", "state") and value.kind == "state"]
+
+    @property
+    def facts(self) -> list[Value]:
+        return [value for value in self.values if not value.block and value.name not in TITLE_FIELDS]
+
+    @property
+    def blocks(self) -> list[Value]:
+        """Texts and trees, which need the page's whole width; errors first."""
+        return sorted((value for value in self.values if value.block), key=lambda value: not value.alarming)
+
+    @cached_property
+    def buttons(self) -> list[Button]:
+        return [button for button in self._every_button() if button.applies and access.principal().can(button.permission)]
+
+    def button(self, name: str) -> Button | None:
+        return next((button for button in self._every_button() if button.name == name), None)
+
+    @cached_property
+    def head(self) -> Markup:
+        """The part of the page that changes with the row."""
+        return Markup(render_template("webui/_record.html", record=self))  # noqa: S704 - a template's own output
+
+    @property
+    def etag(self) -> str:
+        return etag(self.head)
+
+    def _every_button(self) -> list[Button]:
+        entity = self.entity
+        found = [
+            Button(
+                name=action.name,
+                label=action.label,
+                permission=f"{entity.plural}:{action.operation}",
+                url=self._action_url(action.name),
+                confirm=action.confirm,
+                applies=action.applies(self.row),
+            )
+            for action in entity.actions
+        ]
+        return [*found, self._delete()] if entity.has("delete") else found
+
+    def _delete(self) -> Button:
+        question = f"Delete {self.entity.label.lower()} {self.title}? This can't be undone."
+        permission = f"{self.entity.plural}:delete"
+        return Button("delete", "Delete", permission, self._action_url("delete"), question, removes=True)
+
+    def _action_url(self, action: str) -> str:
+        return url_for("webui.act", entity=path_of(self.entity), row_id=self.id, action=action)
+
+
+def load(entity: EntityType, row_id: int) -> Record:
+    """The row, within the principal's scope. Raises NotFound."""
+    return Record(entity, entity.read_schema().dump(find(entity, row_id)))

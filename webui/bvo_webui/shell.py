@@ -1,0 +1,92 @@
+"""What every page has around it. Templates know it as `ui`; everything in it is computed only where it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from bvo import __version__, access, registry, sessions, settings
+from bvo.config import Config
+from bvo_hookspecs import EntityType, NavItem, Principal
+from flask import request, url_for
+
+from . import assets
+from .text import words
+
+NAME = "BV Orchestrator"
+
+
+@dataclass(frozen=True)
+class Link:
+    """An entry of the navigation, as it is shown."""
+
+    label: str
+    url: str
+    current: bool
+
+
+class Shell:
+    """The frame of one page: who is signed in, and where one can go."""
+
+    version = __version__
+    asset = staticmethod(assets.url)
+
+    @property
+    def config(self) -> Config:
+        return registry.current().config
+
+    @property
+    def principal(self) -> Principal:
+        return access.principal()
+
+    @property
+    def signed_in(self) -> bool:
+        return self.principal.kind == "user"
+
+    @cached_property
+    def csrf_token(self) -> str:
+        """Empty for those who are not signed in, also where an old cookie is left over."""
+        return sessions.csrf_token() if self.signed_in else ""
+
+    @cached_property
+    def instance(self) -> str:
+        """The name of this installation; an error page must come up even where the database does not."""
+        try:
+            return str(settings.get("general.instance_name") or NAME)
+        except Exception:
+            return NAME
+
+    @cached_property
+    def navigation(self) -> list[Link]:
+        """The entries that the principal may open, in order; the page that one is on is marked."""
+        allowed = {url: item for item, url, permission in _items() if not permission or self.principal.can(permission)}
+        ordered = sorted(allowed.items(), key=lambda pair: (pair[1].order, pair[1].label))
+        here = _longest_prefix([url for url, _ in ordered])
+        return [Link(item.label, url, url == here) for url, item in ordered]
+
+
+def list_url(entity: EntityType) -> str:
+    return url_for("webui.list", entity=entity.plural.replace("_", "-"))
+
+
+def title_of(entity: EntityType) -> str:
+    """What a list of these is called: `Jobs`."""
+    return entity.nav.label if entity.nav else words(entity.plural)
+
+
+def _items() -> Iterator[tuple[NavItem, str, str]]:
+    """Every entry with its address and its permission. Two entries of one address are one: the later one stands."""
+    yield NavItem(name="dashboard", label="Dashboard", order=0), url_for("webui.dashboard"), ""
+    for entity in registry.current().of(EntityType).values():
+        if entity.nav:
+            yield entity.nav, entity.nav.url or list_url(entity), entity.nav.permission or f"{entity.plural}:view"
+    for item in registry.current().of(NavItem).values():
+        yield item, item.url, item.permission
+
+
+def _longest_prefix(urls: list[str]) -> str:
+    """Of these addresses the one that the page stands below; the dashboard's own is a prefix of all and must match whole."""
+    path, home = f"{request.path.rstrip('/')}/", url_for("webui.dashboard")
+    above = [url for url in urls if url == path or (url != home and path.startswith(f"{url.rstrip('/')}/"))]
+    return max(above, key=len, default="")

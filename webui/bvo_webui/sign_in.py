@@ -1,0 +1,66 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+import re
+
+from bvo import access, sessions
+from bvo.access import public, requires
+from flask import make_response, redirect, render_template, request, url_for
+from werkzeug.exceptions import Forbidden, HTTPException
+from werkzeug.wrappers import Response
+
+from .errors import detail
+
+LOCAL_PATH = re.compile(r"/(?!/)[^\\\x00-\x20\x7f]*")
+"""Browsers read `//host`, `/\\host` and `/<tab>/host` as another site's address."""
+
+
+@public
+def form() -> Response:
+    if _signed_in():
+        return redirect(_target())
+    return _page()
+
+
+@public
+def log_in() -> Response:
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        raise Forbidden("Another site sent this form. Open the login page yourself, and sign in there.")
+    username = request.form.get("username", "").strip()
+    try:
+        found = sessions.log_in(username, request.form.get("password", ""))
+    except HTTPException as error:
+        return _page(detail(error), username, error.code or 500)
+    if found is None:
+        return _page("Invalid credentials", username, 401)
+    response = redirect(_target())
+    sessions.start(response, found)
+    return response
+
+
+@requires(None)
+def log_out() -> Response:
+    response = redirect(url_for("webui.login"))
+    sessions.end(response)
+    return response
+
+
+def _page(problem: str = "", username: str = "", status: int = 200) -> Response:
+    page = render_template("webui/login.html", problem=problem, username=username, next=request.values.get("next", ""))
+    response: Response = make_response(page, status)
+    return response
+
+
+def _target() -> str:
+    """The page that was asked for, where it is one of ours; else the dashboard."""
+    wanted = request.values.get("next", "")
+    return wanted if LOCAL_PATH.fullmatch(wanted) else url_for("webui.dashboard")
+
+
+def _signed_in() -> bool:
+    try:
+        found = access.authenticate()
+    except HTTPException:  # an old session: the form is what is needed
+        return False
+    return found is not None and found.kind == "user"

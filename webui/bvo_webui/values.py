@@ -1,0 +1,121 @@
+"""Fields of a row, prepared for a template: what kind of value it is, and what it links to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from bvo import access, registry
+from bvo.events import MASK
+from bvo_hookspecs import EntityType
+from flask import url_for
+from marshmallow import Schema, fields
+
+from .text import moment, words
+
+Kind = Literal["none", "text", "long", "code", "number", "flag", "time", "state", "link", "tags", "grid", "tree", "masked"]
+LONG_TEXT = 100
+NAMES = ("name", "title", "username", "email", "reference")
+"""What a row is called, by the first of these that it has."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """One field. `block` needs the whole width; `alarming` says that something went wrong."""
+
+    name: str
+    label: str
+    kind: Kind
+    value: Any
+    href: str = ""
+
+    @property
+    def block(self) -> bool:
+        return self.kind in ("tree", "grid", "long")
+
+    @property
+    def alarming(self) -> bool:
+        return self.name.startswith("error") and self.kind in ("text", "long")
+
+
+def path_of(entity: EntityType) -> str:
+    """The type's part of an address: `queue-items`."""
+    return entity.plural.replace("_", "-")
+
+
+def detail_url(entity: EntityType, row_id: int) -> str:
+    return url_for("webui.detail", entity=path_of(entity), row_id=row_id)
+
+
+def name_of(row: Mapping[str, Any]) -> str:
+    """What people call this row; empty where it has only its number."""
+    return next((str(row[name]) for name in NAMES if row.get(name)), "")
+
+
+def show(schema: Schema, row: Mapping[str, Any], names: list[str] | None = None) -> list[Value]:
+    """The fields of a dumped row, or those of `names`. A `process_id` beside its `process` is left out."""
+    declared = {field.data_key or name: field for name, field in schema.dump_fields.items()}
+    wanted = names or [name for name in declared if not (name.endswith("_id") and row.get(name[:-3]))]
+    return [_show(name, declared.get(name), row.get(name)) for name in wanted]
+
+
+def _show(name: str, field: fields.Field[Any] | None, value: Any) -> Value:
+    label = str((field.metadata if field else {}).get("label") or words(name))
+    if value is None or value in ("", [], {}):
+        return Value(name, label, "none", None)
+    if isinstance(value, Mapping):
+        return _nested(name, label, field, value)
+    if linked := _reference(name, value):
+        return Value(name, label, "link", f"#{value}", linked)
+    return Value(name, label, _kind(name, field, value), value)
+
+
+def _kind(name: str, field: fields.Field[Any] | None, value: Any) -> Kind:  # noqa: PLR0911 - a table of cases
+    if value == MASK:
+        return "masked"
+    if isinstance(value, bool):
+        return "flag"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, list | tuple):
+        return _list_kind(value)
+    if (isinstance(field, fields.DateTime) or name.endswith("_at")) and moment(value):
+        return "time"
+    if name in ("status", "state") or name.endswith(("_status", "_state")):
+        return "state"
+    if name.endswith(("sha256", "digest", "_path", "_key", "_hash")):
+        return "code"
+    return "long" if len(str(value)) > LONG_TEXT or "\n" in str(value) else "text"
+
+
+def _list_kind(items: Sequence[Any]) -> Kind:
+    """Words stand side by side; rows that have the same plain fields are a table."""
+    if all(isinstance(item, str) for item in items):
+        return "tags"
+    if not all(isinstance(item, Mapping) and list(item) == list(items[0]) for item in items):
+        return "tree"
+    plain = all(not isinstance(value, Mapping | list) for item in items for value in item.values())
+    return "grid" if plain else "tree"
+
+
+def _nested(name: str, label: str, field: fields.Field[Any] | None, value: Mapping[str, Any]) -> Value:
+    """Another entity, by its name and with a link to it for those who may see it; anything else is a tree."""
+    if "id" not in value:
+        return Value(name, label, "tree", value)
+    schema = type(field.schema) if isinstance(field, fields.Nested) else None
+    for entity in registry.current().of(EntityType).values():
+        if entity.name == name or entity.read_schema is schema:
+            text = name_of(value) or f"#{value['id']}"
+            return Value(name, label, "link", text, _visible_url(entity, value["id"]))
+    return Value(name, label, "tree", value)
+
+
+def _reference(name: str, value: Any) -> str:
+    """The address behind `process_id: 7`, where there are processes and the principal may see them."""
+    entity = registry.current().of(EntityType).get(name.removesuffix("_id")) if name.endswith("_id") else None
+    return _visible_url(entity, value) if entity and isinstance(value, int) else ""
+
+
+def _visible_url(entity: EntityType, row_id: int) -> str:
+    return detail_url(entity, row_id) if access.principal().can(f"{entity.plural}:view") else ""
