@@ -90,7 +90,8 @@ def _database_url(values: _Values, data_dir: Path) -> str:
         return f"postgresql+psycopg://{rest}"
     if not separator or scheme.split("+")[0] not in ("sqlite", "postgresql"):
         raise StartupError(
-            "BVO_DATABASE_URL must begin with postgresql:// or sqlite:/// (its value is not shown here, it may hold a password)."
+            "BVO_DATABASE_URL must begin with postgresql:// or sqlite:///."
+            " Its value is not shown here: it may hold a password."
         )
     return url
 

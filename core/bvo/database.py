@@ -34,7 +34,7 @@ BUSY_TIMEOUT_MS = 5_000
 WRITE = "bvo_write"
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
-"""The id of a table that grows without end. SQLite numbers only INTEGER keys by itself, and those have 64 bits there."""
+"""The id of a table that grows without end. SQLite numbers only INTEGER keys, and those have 64 bits there."""
 
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 

@@ -41,7 +41,7 @@ def emit(
     before: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> Event:
-    """Record `<entity>.<kind>` (kind in the past tense: `created`, `cancelled`, …) of `row` in the running transaction."""
+    """Record `<entity>.<kind>` of `row` in the running transaction; kind is a past tense: `created`, `canceled`."""
     action, action_type = ACTIONS.get(kind, (kind, "status_changed"))
     name = str(getattr(row, "name", None) or row.id)
     return record(
@@ -109,7 +109,7 @@ def _actor_words(actor: Principal) -> str:
     return "The system" if actor.kind == "system" else f"{actor.kind.title()} {actor.name}"
 
 
-def _client() -> dict[str, str | None]:
+def _client() -> dict[str, Any]:
     if not has_request_context():
         return {}
     return {"ip_address": request.remote_addr, "user_agent": (request.user_agent.string or None)}

@@ -19,9 +19,12 @@ def configure(config: Config) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[structlog.types.Processor] = (
-        [structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback  # rich ones show locals: secrets
-        )]
+        [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                exception_formatter=structlog.dev.plain_traceback,  # rich ones show local variables, and so secrets
+            )
+        ]
         if config.development
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )

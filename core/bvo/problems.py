@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, jsonify, request
+from flask import Flask, current_app, jsonify, request
 from sqlalchemy.exc import IntegrityError, OperationalError
 from werkzeug.exceptions import (
     BadRequest,
@@ -49,8 +49,6 @@ def field_errors(messages: Any, path: str = "") -> dict[str, list[str]]:
 
 
 def _page() -> ErrorPage | None:
-    from flask import current_app
-
     wants_page = request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
     if request.path.startswith("/api/") or not wants_page:
         return None
@@ -107,7 +105,7 @@ def _operational(error: OperationalError) -> Any:
 
 
 def _unexpected(error: Exception) -> Any:
-    log.exception("%s %s failed", request.method, request.path)
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
     if isinstance(error, UnicodeDecodeError):
         return respond(BadRequest("The request holds text that is not UTF-8."))
     return respond(InternalServerError())

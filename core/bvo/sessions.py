@@ -55,7 +55,8 @@ def log_in(username: str, password: str) -> Principal | None:
 def issue(principal: Principal) -> str:
     """An access token for a user; it holds for `security.session_minutes`."""
     lifetime = timedelta(minutes=settings.get("security.session_minutes"))
-    return create_access_token(identity=str(principal.id), expires_delta=lifetime)
+    token: str = create_access_token(identity=str(principal.id), expires_delta=lifetime)
+    return token
 
 
 def start(response: Response, principal: Principal) -> None:

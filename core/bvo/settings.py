@@ -44,14 +44,14 @@ def get(path: str) -> Any:
 def read(group: str) -> dict[str, Any]:
     """All values of a group. Raises NotFound, with the names that exist, for an unknown one."""
     declared = _declared(group)
-    stored = dict(
-        db.session.execute(select(StoredSetting.name, StoredSetting.value).filter_by(group=group)).tuples().all()
+    stored: dict[str, Any] = dict(
+        db.session.execute(select(StoredSetting.name, StoredSetting.value).filter_by(group=group)).all()
     )
     return {name: stored.get(name, setting.default) for name, setting in declared.items()}
 
 
 def write(session: Session, group: str, values: dict[str, Any]) -> None:
-    """Store some values of a group in the caller's transaction. Raises ValidationError for unknown keys and bad values."""
+    """Store some values of a group in the caller's transaction. Raises marshmallow's ValidationError."""
     for name, value in schema(group).load(values).items():
         session.merge(StoredSetting(group=group, name=name, value=value))
 

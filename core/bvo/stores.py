@@ -13,7 +13,7 @@ from .errors import StartupError
 
 
 def init_app(app: Flask, contributed: registry.Registry) -> None:
-    """Connect the chosen store. Raises StartupError for an unknown one; without any plugin that gives one there is none."""
+    """Connect the chosen store. Raises StartupError for an unknown one."""
     kinds, name = contributed.of(PackageStore), contributed.config.package_store
     if not kinds:
         return

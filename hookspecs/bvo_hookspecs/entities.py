@@ -22,7 +22,7 @@ VIEWS = ("list", "get", "create", "update", "delete")
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """A query parameter of a list: `field` parses it (its `description` is the help), `apply` narrows the query in SQL."""
+    """A query parameter of a list: `field` parses it, `apply` narrows the query in SQL."""
 
     name: str
     field: Field[Any]
@@ -60,8 +60,8 @@ class EntityType:
     `service` is instantiated once per app with this record. The operations that exist are the methods that it has:
     `create(data) -> row`, `update(id, data) -> row`, `delete(id)`; each is one transaction. `scope` narrows every
     query to what the principal may see, and is mandatory: write `everything` where nothing is narrowed. `secrets`
-    names fields that are masked in audit and events, as the read schema masks them in the API. `views` replaces one operation whole: its key
-    is one of `list, get, create, update, delete`, its value a view function that declares its own access.
+    names fields that are masked in audit and events. `views` replaces one operation whole: its key is one of `list,
+    get, create, update, delete`, its value a view function that declares its own access.
     """
 
     name: str

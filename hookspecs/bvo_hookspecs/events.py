@@ -18,7 +18,7 @@ class Event:
     """One fact, in the past tense. Secrets are masked before it is made.
 
     `type` is what integrators subscribe to (`asset.created`); `action` and `action_type` are the audit log's words
-    for the same (`asset.create`, `created`). `id` sorts by time. `before` and `after` are the entity as the API shows it.
+    for the same (`asset.create`, `created`). `id` sorts by time. `before` and `after` are what the API shows.
     """
 
     id: str

@@ -50,7 +50,7 @@ class AuthProvider:
 
 @dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """A row of the permission matrix that is not an entity type, e.g. `dashboard`: it adds `<name>:view|create|edit|delete`."""
+    """A row of the permission matrix that is no entity type, e.g. `dashboard`: gives `dashboard:view` and so on."""
 
     name: str
     label: str

@@ -36,7 +36,7 @@ class HealthCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class Seed:
-    """Rows that must exist, e.g. the two standard roles. Runs after every migration, in the order of `requires`; idempotent."""
+    """Rows that must exist, e.g. the standard roles. Runs after every migration, in the order of `requires`."""
 
     name: str
     run: Callable[[], None]

@@ -43,7 +43,7 @@ hookspec = pluggy.HookspecMarker("bvo")
 
 @hookspec
 def plugin_info() -> PluginInfo:  # type: ignore[empty-body]
-    """Name the plugin and what it requires. The one hook that every plugin must have; it must not import anything heavy."""
+    """Name the plugin and what it requires. The one hook that every plugin must have."""
 
 
 # --- domains
@@ -87,7 +87,7 @@ def auth_providers() -> Iterable[AuthProvider]:  # type: ignore[empty-body]
 
 @hookspec
 def audit_sinks() -> Iterable[AuditSink]:  # type: ignore[empty-body]
-    """Add places that the audit trail goes to. Outside the transaction they are observers: a failing one slows nobody."""
+    """Add places that the audit trail goes to. Those outside the transaction are observers: they slow nobody."""
 
 
 @hookspec
@@ -115,7 +115,7 @@ def health_checks() -> Iterable[HealthCheck]:  # type: ignore[empty-body]
 
 @hookspec
 def start_checks() -> Iterable[StartCheck]:  # type: ignore[empty-body]
-    """Add conditions for listening, such as: no well-known password on a public address. One that raises stops the start."""
+    """Add conditions for listening, e.g. no well-known password on a public address. Raising stops the start."""
 
 
 @hookspec
@@ -133,7 +133,7 @@ def navigation() -> Iterable[NavItem]:  # type: ignore[empty-body]
 
 @hookspec
 def detail_panels() -> Iterable[DetailPanel]:  # type: ignore[empty-body]
-    """Add panels to the detail page of an entity type, also of another plugin's. Observers: a failing one is left out."""
+    """Add panels to the detail page of an entity type, also another plugin's. Observers: a failing one is left out."""
 
 
 @hookspec

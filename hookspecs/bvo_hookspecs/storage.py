@@ -11,7 +11,7 @@ from .checks import check_name
 
 
 class Store(Protocol):
-    """A place for blobs. Keys are relative paths with `/`, made by the caller from digests and ids, never from user input."""
+    """A place for blobs. Keys are relative paths with `/`, made from digests and ids, never from user input."""
 
     def put(self, key: str, source: BinaryIO) -> None:
         """Store everything `source` still holds under `key`, whole or not at all; an equal key is replaced."""

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from bvo import registry
 from bvo.cli.apps import with_app
 from bvo.database import transaction
+from bvo.problems import field_errors
 
 from .models import Role, User
 from .schemas import UserIn
@@ -39,7 +40,7 @@ def create_admin(username: str, email: str | None, password: str) -> None:
         loaded = UserIn().load(data)
     except ValidationError as error:
         raise click.ClickException(
-            "; ".join(f"{name}: {' '.join(texts)}" for name, texts in error.normalized_messages().items())
+            "; ".join(f"{name}: {' '.join(texts)}" for name, texts in field_errors(error.messages).items())
         ) from None
     service = registry.current().service(UserService)
     with transaction() as session:

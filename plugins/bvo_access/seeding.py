@@ -39,7 +39,7 @@ def seed_development_admin() -> None:
 
 
 def check_administrator(loopback: bool) -> None:
-    """Raise ValueError where the server would be reachable without an administrator, or with the well-known password."""
+    """Raise ValueError where there is no administrator, or others could log in with the well-known password."""
     admins = list(db.session.scalars(select(User).join(User.roles).where(Role.is_admin, User.is_active)).unique())
     if not admins:
         raise ValueError("There is no administrator. Run `bvo users create-admin`.")

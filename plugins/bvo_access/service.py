@@ -31,7 +31,7 @@ class UserService(Creates[User], Updates[User]):
             return super().update(row_id, _with_hash(data))
 
     def assign(self, row_id: int, role_ids: list[int]) -> User:
-        """Replace a user's roles. Raises UnprocessableEntity for an unknown one, Forbidden for what the caller lacks."""
+        """Replace a user's roles. Raises UnprocessableEntity for unknown ones, Forbidden for what the caller lacks."""
         with transaction() as session:
             user = self.get(row_id)
             roles = list(session.scalars(select(Role).where(Role.id.in_(role_ids)).order_by(Role.id)))

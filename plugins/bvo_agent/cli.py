@@ -51,16 +51,23 @@ def runner(  # noqa: PLR0913 - one for each option
     """Run jobs on this machine as a robot of a BV Orchestrator.
 
     The robot registers once with its machine's key, then claims one job at a time and runs its script in an
-    environment of its own. Ctrl-C finishes: the running script is stopped and
-    reported; a second one kills it.
+    environment of its own. Ctrl-C finishes: the running script is stopped and reported; the second kills it.
 
     \b
     Example:
-      bvo runner --url https://bvo.example.com --name robot-01 --machine-key-file key.txt
+      bvo runner --url https://bvo.example.com --name robot-01 \\
+                 --machine-key-file machine.key
 
     \b
-    Exit codes: 0 stopped or done, 1 the job of --once failed, 2 bad arguments or an unusable home folder,
-    3 the server refused this runner.
+    Further variables:
+      REQUESTS_CA_BUNDLE    file of a private certificate authority
+      UV_DEFAULT_INDEX      where dependencies come from (uv gets all UV_ ones)
+      UV_PYTHON_DOWNLOADS   "automatic" fetches a Python that is not installed
+
+    \b
+    Exit codes:
+      0  stopped or done          2  bad arguments, or an unusable home folder
+      1  the job of --once failed 3  the server refused this runner
     """
     if machine_key and machine_key_file:
         raise click.UsageError("Give --machine-key or --machine-key-file, not both.")

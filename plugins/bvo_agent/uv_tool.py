@@ -35,7 +35,7 @@ class Uv:
 
     def run(self, *arguments: str) -> None:
         """Raises UvFailed, or JobInterrupted when the job must stop."""
-        command = [uv.find_uv_bin(), "--no-progress", "--color", "never", *arguments]
+        command = [uv.find_uv_bin(), "--quiet", "--color", "never", *arguments]
         with self._output.open("wb") as output:
             tree = ProcessTree(command, cwd=self._folder, env=self._environment, output=output)
             try:

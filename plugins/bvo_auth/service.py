@@ -18,7 +18,9 @@ def authenticate_session(request: Request) -> Principal | None:
         if verify_jwt_in_request(optional=True) is None:
             return None
     except CSRFError:
-        raise Forbidden("The form was not sent from this site, or is too old. Load the page again and repeat.") from None
+        raise Forbidden(
+            "The form was not sent from this site, or is too old. Load the page again and repeat."
+        ) from None
     except (JWTExtendedException, PyJWTError):
         raise Unauthorized("Your session has expired or is not valid. Log in again.") from None
     found = load_principal(int(get_jwt_identity()))

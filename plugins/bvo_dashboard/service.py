@@ -39,7 +39,7 @@ def _summary() -> dict[str, int]:
 
 
 def _counts(query: Any) -> dict[Any, int]:
-    return dict(db.session.execute(query).tuples().all())
+    return dict(db.session.execute(query).all())
 
 
 def _robots() -> list[dict[str, Any]]:

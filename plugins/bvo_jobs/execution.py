@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, text, update
+from sqlalchemy import literal_column, or_, select, update
 from werkzeug.exceptions import Conflict, NotFound
 
 from bvo import events, leases, settings, tokens
@@ -19,7 +19,7 @@ from bvo_hookspecs import EntityType
 from . import states
 from .models import Job
 
-PENDING, RUNNING = text("jobs.status = 'pending'"), text("jobs.status = 'running'")
+PENDING, RUNNING = Job.status == literal_column("'pending'"), Job.status == literal_column("'running'")
 """As literals, so that the partial indexes are seen to apply."""
 
 
@@ -88,7 +88,7 @@ def renew(robot_id: int, lease_tokens: Mapping[int, str] | None) -> dict[int, st
 
 
 def finish(job_id: int, robot_id: int, lease_token: str | None, outcome: Mapping[str, Any]) -> Job:
-    """Accept the result of the attempt that holds the job. The same result again changes nothing; another one is a conflict."""
+    """Accept the result of the attempt that holds the job. The same again changes nothing; another is a Conflict."""
     fingerprint = hashlib.sha256(json.dumps(outcome, sort_keys=True).encode()).hexdigest()
     with transaction() as session:
         known = session.get(Job, job_id)

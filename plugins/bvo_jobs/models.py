@@ -20,7 +20,7 @@ def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Inde
 
 
 class Job(Base, Leased):
-    """One execution. What it runs is pinned when it is made: script, package version and digest can't change under it."""
+    """One execution. What it runs is pinned when it is made: script, package version and digest stay the same."""
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -89,7 +89,7 @@ class Artifact(Base):
         return f"artifacts/{self.job_id}/{self.sha256}"
 
 
-Robot.current_job_id = column_property(  # type: ignore[attr-defined]
+Robot.current_job_id = column_property(
     select(Job.id)
     .where(Job.robot_id == Robot.id, Job.status == text("'running'"))
     .correlate_except(Job)

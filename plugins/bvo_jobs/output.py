@@ -21,7 +21,7 @@ MAX_ANSWER_CHARACTERS = 1_000_000
 
 
 def append_log(job: Job, sequence: int, text: str, progress: Mapping[str, Any] | None) -> None:
-    """Keep a numbered piece of the log. One that is there already, or goes beyond the limit, is acknowledged and left out."""
+    """Keep a numbered piece of the log. One that is there already, or beyond the limit, is left out."""
     with transaction() as session:
         if progress is not None:
             job.progress = dict(progress)

@@ -27,7 +27,7 @@ def artifacts_panel(job_id: int) -> dict[str, Any]:
 def today() -> dict[str, Any]:
     """Jobs by status among those of the last 24 hours."""
     recent = select(Job.status, func.count()).where(Job.created_at > utcnow() - timedelta(days=1)).group_by(Job.status)
-    counts = dict(db.session.execute(recent).tuples().all())
+    counts = dict(db.session.execute(recent).all())
     return {"counts": {status: counts.get(status, 0) for status in states.STATES}}
 
 

@@ -82,7 +82,8 @@ def _identify(file_name: str, name: str, version: str) -> tuple[str, str]:
         name, version = name or found["name"], version or found["version"]
     if not NAME.fullmatch(name):
         raise UnprocessableEntity(
-            "The package needs a name of letters, digits and . _ - (at most 100). Name the file name_1.2.3.zip, or send `name`."
+            "The package needs a name of letters, digits and . _ - (at most 100)."
+            " Name the file name_1.2.3.zip, or send `name`."
         )
     if not VERSION.fullmatch(version):
         raise UnprocessableEntity(

@@ -43,5 +43,6 @@ def _check_script(session: Session, package_id: int, script_path: str) -> None:
     if script_path not in package.scripts:
         shown = ", ".join(package.scripts[:10]) + (", …" if len(package.scripts) > 10 else "")
         raise UnprocessableEntity(
-            f"script_path {script_path!r} is not in the package {package.name} {package.version}. Its scripts are: {shown}."
+            f"script_path {script_path!r} is not in the package {package.name} {package.version}."
+            f" Its scripts are: {shown}."
         )

@@ -26,6 +26,6 @@ class Robot(Base, Timestamps):
     api_token_hash: Mapped[str | None] = mapped_column(unique=True)
 
 
-Machine.robot_count = column_property(  # type: ignore[attr-defined]
+Machine.robot_count = column_property(
     select(func.count(Robot.id)).where(Robot.machine_id == Machine.id).correlate_except(Robot).scalar_subquery()
 )

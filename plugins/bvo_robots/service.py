@@ -94,7 +94,7 @@ def mark_offline() -> None:
 
 def fleet() -> dict[str, Any]:
     """For the dashboard: how many robots there are in each status, and those seen last."""
-    counts = dict(db.session.execute(select(Robot.status, func.count()).group_by(Robot.status)).tuples().all())
+    counts = dict(db.session.execute(select(Robot.status, func.count()).group_by(Robot.status)).all())
     latest = select(Robot).order_by(Robot.last_heartbeat.desc().nulls_last(), Robot.id).limit(8)
     return {
         "online": counts.get("online", 0),

@@ -17,7 +17,10 @@ from bvo_machines.service import find_by_key
 from bvo_robots.models import Robot
 from bvo_robots.service import RobotService
 
-HOW_TO_GET_A_KEY = "Send the machine's key as X-Machine-Key (`bvo runner --machine-key …`). It is shown once, when the machine is created."
+HOW_TO_GET_A_KEY = (
+    "Send the machine's key as X-Machine-Key (`bvo runner --machine-key …`)."
+    " It is shown once, when the machine is created."
+)
 
 
 def register(name: str, machine_info: str | None, machine_key: str | None) -> dict[str, Any]:
@@ -35,11 +38,10 @@ def register(name: str, machine_info: str | None, machine_key: str | None) -> di
 
 def robot_id(claimed: int | None) -> int:
     """The id of the robot behind the token. Raises Forbidden where the message names another one."""
-    principal = access.principal()
-    assert principal.id is not None
-    if claimed is not None and claimed != principal.id:
-        raise Forbidden(f"robot_id does not match token: the token is that of the robot {principal.id}.")
-    return principal.id
+    own = access.principal().id
+    if own is None or claimed not in (None, own):
+        raise Forbidden(f"robot_id does not match token: the token is that of the robot {own}.")
+    return own
 
 
 def heartbeat(robot: int, machine_info: str | None, leases: list[dict[str, Any]] | None) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def test_inside_a_job_the_runners_files_are_used(bvo_job, monkeypatch, tmp_path)
     assert json.loads((tmp_path / "progress.json").read_text()) == {"fraction": 1.0, "message": "clamped"}
 
 
-@pytest.mark.parametrize("value", [{1, 2}, object(), float("nan"), {"a": b"x"}], ids=repr)
+@pytest.mark.parametrize("value", [{1, 2}, object(), float("nan"), {"a": b"x"}], ids=["set", "object", "NaN", "bytes"])
 def test_a_result_that_json_cannot_express_is_a_type_error(bvo_job, value):
     with pytest.raises(TypeError, match="not a JSON value"):
         bvo_job.set_result(value)

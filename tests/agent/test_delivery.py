@@ -8,14 +8,8 @@ import stat
 
 import pytest
 
-from bvo_agent import retry
 from bvo_agent.client import Client
 from bvo_agent.errors import Unavailable
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(retry, "FIRST_SECONDS", 0.05)
 
 
 def test_a_result_is_sent_again_until_the_server_takes_it(plane, run_once, home):

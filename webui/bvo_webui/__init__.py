@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def plugin_info() -> PluginInfo:
-    return PluginInfo(name="webui", summary="Pages in the browser for everything that is registered", requires=("auth",))
+    return PluginInfo(name="webui", summary="Pages for everything that is registered", requires=("auth",))
 
 
 @hookimpl

@@ -6,9 +6,10 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from bvo import access
 from flask import request, send_from_directory, url_for
 from werkzeug.wrappers import Response
+
+from bvo import access
 
 FOLDER = Path(__file__).parent / "static"
 YEAR_SECONDS = 365 * 24 * 3600

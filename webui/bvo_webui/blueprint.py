@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
+
+from flask import Blueprint, Flask
+from flask.blueprints import BlueprintSetupState
+from jinja2 import ChoiceLoader, FileSystemLoader
 
 from bvo.entities import ROW
 from bvo.observers import Observers
-from flask import Blueprint
-from flask.blueprints import BlueprintSetupState
+from bvo.registry import Registry
 
 from . import assets, dashboard, errors, headers, pages, sign_in
 from .shell import Shell
@@ -42,7 +46,16 @@ def build() -> Blueprint:
 
 
 def _connect(state: BlueprintSetupState) -> None:
+    _find_templates(cast(Flask, state.app))
     state.app.extensions["bvo_error_page"] = errors.page
     state.app.extensions["bvo_webui_observers"] = Observers()
     # Flask's own session carries nothing but the message that a page shows after a redirect
     state.app.config.update(SESSION_COOKIE_NAME="bvo_flash", SESSION_COOKIE_PATH="/ui", SESSION_COOKIE_SAMESITE="Lax")
+
+
+def _find_templates(app: Flask) -> None:
+    """Look for the templates of cards, panels and pages in the folder `templates` beside each plugin's entry module."""
+    registry: Registry = app.extensions["bvo"]
+    folders = [Path(plugin.module.__file__ or "").parent / "templates" for plugin in registry.plugins]
+    loaders = [app.jinja_env.loader, FileSystemLoader(folders)]
+    app.jinja_env.loader = ChoiceLoader([loader for loader in loaders if loader])

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from marshmallow import fields, validate
+from werkzeug.datastructures import MultiDict
+
 from bvo import access, registry
 from bvo.entities import fetch_page
 from bvo_hookspecs import EntityType, Filter
-from marshmallow import fields, validate
-from werkzeug.datastructures import MultiDict
 
 from .text import words
 from .values import name_of
@@ -56,13 +57,18 @@ def _control(criterion: Filter, entered: Any, errors: Any) -> Control:
     options = () if kind == "checkbox" else _options(criterion)
     return Control(
         name=criterion.name,
-        label=str(criterion.field.metadata.get("label") or words(criterion.name)),
+        label=_label(criterion, kind),
         kind="select" if options else kind,
         value=",".join(entered) if isinstance(entered, list) else str(entered),
         help=str(criterion.field.metadata.get("description", "")),
         options=options,
         error=" ".join(map(str, errors)) if isinstance(errors, list) else str(errors or ""),
     )
+
+
+def _label(criterion: Filter, kind: Kind) -> str:
+    label = str(criterion.field.metadata.get("label") or words(criterion.name))
+    return f"{label} (UTC)" if kind == "datetime-local" else label
 
 
 def _options(criterion: Filter) -> tuple[tuple[str, str], ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bvo.access import requires
 from flask import render_template
+
+from bvo.access import requires
 
 from . import parts
 

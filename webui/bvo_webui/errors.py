@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from bvo import access
 from flask import make_response, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, Unauthorized
 from werkzeug.wrappers import Response
 
+from bvo import access
+
 from .text import words
 
-UNEXPECTED = "The server failed at this request. It was logged; nothing was changed. Try again, or tell an administrator."
+UNEXPECTED = "The server failed at this request. It was logged; nothing was changed."
 MISSING = "There is nothing at this address. It may have been removed, or the link is incomplete."
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from flask import flash, make_response, redirect, render_template, request, url_for
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable, Unauthorized
+from werkzeug.wrappers import Response
+
 from bvo import access, registry
 from bvo.access import requires
 from bvo.entities import fetch_page, query_schema
 from bvo.entities.query import MAX_COUNT
 from bvo_hookspecs import EntityType
-from flask import flash, make_response, redirect, render_template, request, url_for
-from marshmallow import ValidationError
-from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable, Unauthorized
-from werkzeug.wrappers import Response
 
 from . import parts
 from .controls import controls, given
@@ -21,6 +22,9 @@ from .errors import detail as reason
 from .records import Record, load
 from .shell import list_url, title_of
 from .values import detail_url, name_of, path_of, show
+
+FIRST_CONTROLS = 4
+"""Filters that are always in view; the others are folded."""
 
 POLLED = "polled"
 """Sent with every answer to a panel that asks again, so that the page's head asks again, too."""
@@ -34,13 +38,13 @@ def list_rows(entity: str) -> Response:
     try:
         arguments = query_schema(kind).load({**entered, **paging})
     except ValidationError as error:
-        return _list(kind, entered, {}, error.normalized_messages(), 422)
-    page = fetch_page(
-        kind, arguments, page=1, page_size=arguments["page_size"], after=arguments.get("after")
-    )
+        messages = error.messages if isinstance(error.messages, dict) else {}
+        return make_response(_list(kind, entered, errors=messages), 422)
+    page = fetch_page(kind, arguments, page=1, page_size=arguments["page_size"], after=arguments.get("after"))
     schema = kind.read_schema()
     rows = [_row(kind, schema, row) for row in schema.dump(page.rows, many=True)]
-    return _list(kind, entered, {"rows": rows, "page": page, **_links(kind, {**entered, **paging}, page.next_after)}, {})
+    links = _links(kind, {**entered, **paging}, page.next_after)
+    return make_response(_list(kind, entered, page=page, rows=rows, **links))
 
 
 @requires(None)
@@ -96,21 +100,20 @@ def _visible(path: str) -> EntityType:
     raise NotFound
 
 
-def _list(
-    entity: EntityType, entered: Mapping[str, Any], found: Mapping[str, Any], errors: Mapping[str, Any], status: int = 200
-) -> Response:
-    html = render_template(
+def _list(entity: EntityType, entered: Mapping[str, Any], errors: Mapping[str, Any] | None = None, **found: Any) -> str:
+    form = controls(entity, entered, errors or {})
+    return render_template(
         "webui/list.html",
         entity=entity,
         title=title_of(entity),
         url=list_url(entity),
-        controls=controls(entity, entered, errors),
+        controls=form,
+        more=any(control.value or control.error for control in form[FIRST_CONTROLS:]),
+        first_controls=FIRST_CONTROLS,
         filtered=bool(entered),
         max_count=MAX_COUNT,
-        **{"rows": [], "page": None, "newest": "", "older": "", **found},
+        **found,
     )
-    response: Response = make_response(html, status)
-    return response
 
 
 def _row(entity: EntityType, schema: Any, row: Mapping[str, Any]) -> dict[str, Any]:

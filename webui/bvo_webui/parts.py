@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flask import current_app, render_template
+from markupsafe import Markup
+
 from bvo import access, registry
 from bvo.database import db
 from bvo.observers import ObserverFailed, Observers
 from bvo.plugins import Plugin
 from bvo_hookspecs import DashboardCard, DetailPanel, EntityType
-from flask import current_app, render_template
-from markupsafe import Markup
 
 LIVE = "live"
 """A panel whose context has this set to True is asked again every two seconds, until it is not."""

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from flask import render_template, url_for
+from markupsafe import Markup
+
 from bvo import access
 from bvo.entities import find
 from bvo_hookspecs import EntityType
-from flask import render_template, url_for
-from markupsafe import Markup
 
 from .parts import etag
 from .shell import list_url, title_of
@@ -83,7 +84,8 @@ class Record:
 
     @property
     def facts(self) -> list[Value]:
-        return [value for value in self.values if not value.block and value.name not in TITLE_FIELDS]
+        plain = [value for value in self.values if not value.block and value.name not in TITLE_FIELDS]
+        return sorted(plain, key=lambda value: value.rank)
 
     @property
     def blocks(self) -> list[Value]:
@@ -92,7 +94,8 @@ class Record:
 
     @cached_property
     def buttons(self) -> list[Button]:
-        return [button for button in self._every_button() if button.applies and access.principal().can(button.permission)]
+        can = access.principal().can
+        return [button for button in self._every_button() if button.applies and can(button.permission)]
 
     def button(self, name: str) -> Button | None:
         return next((button for button in self._every_button() if button.name == name), None)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from flask import request, url_for
+
 from bvo import __version__, access, registry, sessions, settings
 from bvo.config import Config
 from bvo_hookspecs import EntityType, NavItem, Principal
-from flask import request, url_for
 
 from . import assets
 from .text import words
@@ -86,7 +87,7 @@ def _items() -> Iterator[tuple[NavItem, str, str]]:
 
 
 def _longest_prefix(urls: list[str]) -> str:
-    """Of these addresses the one that the page stands below; the dashboard's own is a prefix of all and must match whole."""
+    """Of these addresses the one that the page stands below. The dashboard's is above all, and must match whole."""
     path, home = f"{request.path.rstrip('/')}/", url_for("webui.dashboard")
     above = [url for url in urls if url == path or (url != home and path.startswith(f"{url.rstrip('/')}/"))]
     return max(above, key=len, default="")

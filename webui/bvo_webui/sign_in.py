@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from bvo import access, sessions
-from bvo.access import public, requires
 from flask import make_response, redirect, render_template, request, url_for
 from werkzeug.exceptions import Forbidden, HTTPException
 from werkzeug.wrappers import Response
+
+from bvo import access, sessions
+from bvo.access import public, requires
 
 from .errors import detail
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-DASH = "–"
-ACRONYMS = {"id": "ID", "ip": "IP", "url": "URL", "api": "API", "os": "OS", "sha256": "SHA-256", "cpu": "CPU", "json": "JSON"}
+DASH = "\N{EN DASH}"
+SPELLINGS = {"api": "API", "id": "ID", "ip": "IP", "json": "JSON", "os": "OS", "sha256": "SHA-256", "url": "URL"}
 TONES = {
     "good": "completed succeeded success successful online active enabled ok healthy delivered ready available",
     "bad": "failed error errored lost unhealthy expired rejected crashed dead timed_out",
@@ -83,7 +83,7 @@ def tone(state: Any) -> str:
 def words(name: Any) -> str:
     """A label from a name: `created_at` is `Created`, `is_active` is `Active`, `queue_items` is `Queue items`."""
     text = re.sub(r"^is_|_at$|_id$", "", str(name)) or str(name)
-    parts = [ACRONYMS.get(part, part) for part in text.replace("-", "_").split("_")]
+    parts = [SPELLINGS.get(part, part) for part in text.replace("-", "_").split("_")]
     label = " ".join(parts)
     return label[:1].upper() + label[1:]
 

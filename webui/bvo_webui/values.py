@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bvo import access, registry
-from bvo.events import MASK
-from bvo_hookspecs import EntityType
 from flask import url_for
 from marshmallow import Schema, fields
 
+from bvo import access, registry
+from bvo.events import MASK
+from bvo_hookspecs import EntityType
+
 from .text import moment, words
 
-Kind = Literal["none", "text", "long", "code", "number", "flag", "time", "state", "link", "tags", "grid", "tree", "masked"]
+Kind = Literal[
+    "code", "flag", "grid", "link", "long", "masked", "none", "number", "state", "tags", "text", "time", "tree"
+]
 LONG_TEXT = 100
 NAMES = ("name", "title", "username", "email", "reference")
 """What a row is called, by the first of these that it has."""
@@ -33,6 +36,13 @@ class Value:
     @property
     def block(self) -> bool:
         return self.kind in ("tree", "grid", "long")
+
+    @property
+    def rank(self) -> int:
+        """What a reader looks for first: what it belongs to, then what it is, then when."""
+        if self.kind == "link" or self.name.endswith("_id"):
+            return 0
+        return 2 if self.kind == "time" or self.name.endswith("_at") else 1
 
     @property
     def alarming(self) -> bool:
@@ -54,24 +64,31 @@ def name_of(row: Mapping[str, Any]) -> str:
 
 
 def show(schema: Schema, row: Mapping[str, Any], names: list[str] | None = None) -> list[Value]:
-    """The fields of a dumped row, or those of `names`. A `process_id` beside its `process` is left out."""
+    """The fields of a dumped row, or those of `names`. What another field tells is left out."""
     declared = {field.data_key or name: field for name, field in schema.dump_fields.items()}
-    wanted = names or [name for name in declared if not (name.endswith("_id") and row.get(name[:-3]))]
-    return [_show(name, declared.get(name), row.get(name)) for name in wanted]
+    wanted = names or [name for name in declared if not _told_elsewhere(name, row)]
+    return [_show(name, declared.get(name), row) for name in wanted]
 
 
-def _show(name: str, field: fields.Field[Any] | None, value: Any) -> Value:
+def _told_elsewhere(name: str, row: Mapping[str, Any]) -> bool:
+    """`process_id` beside `process` says nothing new, and `package_name` is the text of the link at `package_id`."""
+    base, _, kind = name.rpartition("_")
+    return (kind == "id" and bool(row.get(base))) or (kind == "name" and bool(row.get(f"{base}_id")))
+
+
+def _show(name: str, field: fields.Field[Any] | None, row: Mapping[str, Any]) -> Value:
+    value = row.get(name)
     label = str((field.metadata if field else {}).get("label") or words(name))
     if value is None or value in ("", [], {}):
         return Value(name, label, "none", None)
     if isinstance(value, Mapping):
         return _nested(name, label, field, value)
     if linked := _reference(name, value):
-        return Value(name, label, "link", f"#{value}", linked)
+        return Value(name, label, "link", row.get(f"{name[:-3]}_name") or f"#{value}", linked)
     return Value(name, label, _kind(name, field, value), value)
 
 
-def _kind(name: str, field: fields.Field[Any] | None, value: Any) -> Kind:  # noqa: PLR0911 - a table of cases
+def _kind(name: str, field: fields.Field[Any] | None, value: Any) -> Kind:
     if value == MASK:
         return "masked"
     if isinstance(value, bool):

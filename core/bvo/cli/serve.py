@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-from flask import Flask
 from granian import Granian
 from granian.constants import Interfaces
 
@@ -83,7 +82,7 @@ def _check_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise StartupError(
-                f"Can't listen on {host}:{port}: {error.strerror}. Choose another port with --port, or stop what uses it."
+                f"Can't listen on {host}:{port}: {error.strerror}. Choose another --port, or stop what uses it."
             ) from None
 
 
@@ -97,8 +96,8 @@ def _background_worker() -> Iterator[None]:
     try:
         yield
     finally:
-        assert process.stdin is not None
-        process.stdin.close()
+        if process.stdin:
+            process.stdin.close()
         try:
             process.wait(WORKER_STOP_SECONDS)
         except subprocess.TimeoutExpired:

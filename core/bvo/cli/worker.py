@@ -27,5 +27,10 @@ def worker(until_stdin_closes: bool) -> None:
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, lambda *_: running.stop())
     if until_stdin_closes:
-        threading.Thread(target=lambda: (sys.stdin.read(), running.stop()), daemon=True).start()
+        threading.Thread(target=_stop_with_stdin, args=(running,), daemon=True).start()
     running.run()
+
+
+def _stop_with_stdin(running: Worker) -> None:
+    sys.stdin.read()
+    running.stop()

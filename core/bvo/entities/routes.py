@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from flask import request
@@ -64,7 +64,7 @@ def _list(blueprint: Blueprint, entity: EntityType) -> View:
         return page.rows, 200, _paging_headers(page)
 
     view.__doc__ = f"List {entity.plural.replace('_', ' ')}, newest first"
-    return view
+    return cast(View, view)
 
 
 def _get(blueprint: Blueprint, entity: EntityType) -> View:
@@ -74,7 +74,7 @@ def _get(blueprint: Blueprint, entity: EntityType) -> View:
         return find(entity, row_id)
 
     view.__doc__ = f"Get one {entity.label.lower()}"
-    return view
+    return cast(View, view)
 
 
 def _create(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
@@ -85,20 +85,18 @@ def _create(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
         return service.create(data)
 
     view.__doc__ = f"Create a {entity.label.lower()}"
-    return view
+    return cast(View, view)
 
 
 def _update(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
-    assert entity.write_schema is not None
-
     @requires(f"{entity.plural}:edit")
-    @blueprint.arguments(entity.write_schema(partial=True))
+    @blueprint.arguments(cast(type[Schema], entity.write_schema)(partial=True))
     @blueprint.response(200, entity.read_schema)
     def view(data: dict[str, Any], row_id: int) -> Any:
         return service.update(row_id, data)
 
     view.__doc__ = f"Change a {entity.label.lower()}; fields that are left out stay"
-    return view
+    return cast(View, view)
 
 
 def _delete(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
@@ -108,7 +106,7 @@ def _delete(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
         service.delete(row_id)
 
     view.__doc__ = f"Delete a {entity.label.lower()}"
-    return view
+    return cast(View, view)
 
 
 def _action(blueprint: Blueprint, entity: EntityType, service: Any, action: Action) -> View:
@@ -120,7 +118,7 @@ def _action(blueprint: Blueprint, entity: EntityType, service: Any, action: Acti
         return run(row_id)
 
     view.__doc__ = f"{action.label} a {entity.label.lower()}"
-    return view
+    return cast(View, view)
 
 
 def query_schema(entity: EntityType) -> Schema:

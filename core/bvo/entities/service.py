@@ -38,7 +38,8 @@ class Service(Generic[M]):
             taken = select(model.id).where(column == values[column.key], model.id != (row_id or 0)).limit(1)
             if session.scalar(taken) is not None:
                 raise Conflict(
-                    f"{self.entity.label} with the {column.key} {values[column.key]!r} already exists. Choose another one."
+                    f"{self.entity.label} with the {column.key} {values[column.key]!r} already exists."
+                    " Choose another one."
                 )
 
 

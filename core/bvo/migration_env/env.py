@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
+from sqlalchemy import JSON, BigInteger
 
 from bvo.database import Base, UTCDateTime
 from bvo.migrations import Branch
-from sqlalchemy import JSON, BigInteger
 
 branch: Branch = context.config.attributes["branch"]
 

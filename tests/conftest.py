@@ -1,0 +1,134 @@
+"""Fixtures: the app on a fresh database of each kind, clients of it, and real server processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from bvo import create_app, sessions
+from bvo.database import db
+from bvo_hookspecs import Principal
+from support.api import Api
+from support.databases import Databases, PostgresDatabases, SqliteDatabases
+from support.postgres import Cluster
+from support.servers import Server
+
+
+def missing(part: str) -> None:
+    """Skip a test whose surroundings lack `part`; in CI, fail: there nothing may be missing."""
+    if os.environ.get("CI"):
+        pytest.fail(f"CI lacks {part}")
+    pytest.skip(f"this machine lacks {part}")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("BVO_") or name == "DATABASE_URL"]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def sqlite(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabases:
+    return SqliteDatabases(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresDatabases]:
+    if not Cluster.available():
+        missing("PostgreSQL: install it, or set TEST_DATABASE_URL")
+    cluster = Cluster()
+    cluster.start()
+    databases = PostgresDatabases(cluster, tmp_path_factory.mktemp("postgres"))
+    yield databases
+    databases.drop_all()
+    cluster.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def databases(request: pytest.FixtureRequest) -> Databases:
+    """Fresh databases of each kind: a test that asks for them, or for an app, runs once on each."""
+    found: Databases = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def make_app(databases: Databases, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
+    """Builds apps on one fresh database; arguments are `BVO_*` values."""
+    url, made = databases.fresh(), []
+
+    def make(**values: Any) -> Flask:
+        app = create_app({"BVO_DATABASE_URL": url, "BVO_DATA_DIR": tmp_path / "data", **values})
+        app.testing = True
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        with app.app_context():
+            db.engine.dispose()
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    """The app with every built-in plugin on a fresh, migrated and seeded database."""
+    return make_app()
+
+
+@pytest.fixture
+def context(app: Flask) -> Iterator[Flask]:
+    """The app inside its context, as the worker and the CLI have it."""
+    with app.app_context():
+        yield app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def anonymous(client: FlaskClient) -> Api:
+    return Api(client)
+
+
+@pytest.fixture
+def admin(client: FlaskClient) -> Api:
+    """The API as the development administrator."""
+    return Api(client, Authorization=f"Bearer {token_of(client.application, 1)}")
+
+
+@pytest.fixture
+def user_with(admin: Api) -> Callable[..., Api]:
+    """The API as a new user with these permissions, e.g. `user_with("jobs:view")`."""
+
+    def make(*permissions: str) -> Api:
+        number = len(admin.ok(admin.get("/api/access/users")))
+        user = admin.ok(admin.post("/api/access/users", {"username": f"user-{number}", "password": "correct horse"}))
+        rows: dict[str, dict[str, Any]] = {}
+        for permission in permissions:
+            artifact, _, operation = permission.partition(":")
+            rows.setdefault(artifact, {"artifact": artifact})[f"can_{operation}"] = True
+        body = {"name": f"role-{number}", "permissions": list(rows.values())}
+        role = admin.ok(admin.post("/api/access/roles", body))
+        admin.ok(admin.post(f"/api/access/users/{user['id']}/roles", {"role_ids": [role["id"]]}))
+        return Api(admin.client, Authorization=f"Bearer {token_of(admin.client.application, user['id'])}")
+
+    return make
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A real `bvo serve` on SQLite, in development mode."""
+    with Server(tmp_path) as running:
+        yield running
+
+
+def token_of(app: Flask, user_id: int) -> str:
+    with app.app_context():
+        return sessions.issue(Principal(kind="user", id=user_id, name=""))

@@ -1,0 +1,69 @@
+"""A fresh, migrated and seeded database for each test: a copy of one that was migrated once."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from pathlib import Path
+from typing import Protocol
+
+from bvo import create_app, migrations
+from bvo.database import db
+from support.postgres import Cluster
+
+
+class Databases(Protocol):
+    """Gives the URLs of fresh databases, with or without tables."""
+
+    def fresh(self) -> str: ...
+
+    def empty(self) -> str: ...
+
+
+class SqliteDatabases:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._numbers = itertools.count()
+        self._template = folder / "template.db"
+        migrate(f"sqlite:///{self._template}", folder)
+
+    def fresh(self) -> str:
+        target = self._folder / f"{next(self._numbers)}.db"
+        shutil.copyfile(self._template, target)
+        return f"sqlite:///{target}"
+
+    def empty(self) -> str:
+        return f"sqlite:///{self._folder / f'{next(self._numbers)}.db'}"
+
+
+class PostgresDatabases:
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
+        self._cluster = cluster
+        self._numbers = itertools.count()
+        self._prefix = f"bvo_test_{os.getpid()}"
+        self._template = self._make("template0")
+        migrate(self._cluster.database(self._template), folder)
+
+    def fresh(self) -> str:
+        return self._cluster.database(self._make(self._template))
+
+    def empty(self) -> str:
+        return self._cluster.database(self._make("template0"))
+
+    def drop_all(self) -> None:
+        for number in range(next(self._numbers)):
+            self._cluster.execute(f"DROP DATABASE IF EXISTS {self._prefix}_{number} WITH (FORCE)")
+
+    def _make(self, template: str) -> str:
+        name = f"{self._prefix}_{next(self._numbers)}"
+        self._cluster.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+
+def migrate(url: str, folder: Path) -> None:
+    """Make the tables and the rows that must exist, as `bvo db upgrade` does."""
+    app = create_app({"BVO_DATABASE_URL": url, "BVO_DATA_DIR": folder / "data"})
+    with app.app_context():
+        migrations.upgrade()
+        db.engine.dispose()

@@ -1,0 +1,83 @@
+"""Real `bvo` processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import requests
+
+BVO = (sys.executable, "-c", "from bvo.cli import main; main()")
+
+
+def environment(**values: Any) -> dict[str, str]:
+    """This process's environment without its own settings for us, and with `values`."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("BVO_", "DATABASE_URL"))}
+    return {**kept, **{key: str(value) for key, value in values.items()}}
+
+
+def bvo(*arguments: str, timeout: float = 60, **values: Any) -> subprocess.CompletedProcess[str]:
+    """Run a `bvo` command to its end."""
+    return subprocess.run(
+        [*BVO, *arguments], env=environment(**values), capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+class Server:
+    """`bvo serve` on a free port, in a folder of its own. A context manager."""
+
+    def __init__(self, folder: Path, **values: Any) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._log = folder / "serve.log"
+        self._environment = environment(**{"BVO_DATA_DIR": folder / "data", **values})
+        self.session = requests.Session()
+
+    def __enter__(self) -> Self:
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*BVO, "serve", "--port", str(self.port)], env=self._environment, stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + 30
+        while not self.healthy():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"bvo serve did not start:\n{self.log()}")
+            time.sleep(0.05)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.session.close()
+        self._process.terminate()
+        self._process.wait(30)
+
+    def healthy(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/healthz", timeout=5).ok
+        except requests.ConnectionError:
+            return False
+
+    def log(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def log_in(self, username: str = "admin", password: str = "admin123") -> None:
+        answer = self.call("POST", "/api/auth/login", data={"username": username, "password": password})
+        self.session.headers["Authorization"] = f"Bearer {answer['access_token']}"
+
+    def call(self, method: str, path: str, **options: Any) -> Any:
+        response = self.session.request(method, self.url + path, timeout=30, **options)
+        assert response.ok, response.text
+        return response.json()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
