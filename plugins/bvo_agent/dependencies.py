@@ -35,7 +35,7 @@ class Dependencies:
     def wheel_digests(self) -> list[str]:
         """Name and sha256 of each file in `wheels`, sorted."""
         files = sorted(self.wheels.iterdir()) if self.wheels else []
-        return [f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in files if path.is_file()]
+        return [f"{path.name} {_digest(path)}" for path in files if path.is_file()]
 
 
 def find(package: Path, script: Path) -> Dependencies:
@@ -84,6 +84,11 @@ def _script_block(script: Path) -> str | None:
         return None
     lines = match["content"].splitlines(keepends=True)
     return "".join(line[2:] if line.startswith("# ") else line[1:] for line in lines)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,20 +39,16 @@ def run_script(
     command = [str(environment.python), "-X", "utf8", "-u", str(script)]
     variables = job_variables(job, workspace, environment)
     started = time.monotonic()
-    reading, writing = os.pipe()
     try:
-        tree = ProcessTree(command, cwd=workspace.package, env=variables, output=writing)
+        tree = ProcessTree(command, cwd=workspace.package, env=variables, output=subprocess.PIPE)
     except OSError as error:
-        os.close(reading)
         raise JobFailed(f"the script could not be started: {error}") from error
-    finally:
-        os.close(writing)
-    note_pid(workspace.root, tree.process.pid)
-    pump = OutputPump(os.fdopen(reading, "rb"), log)
-    pump.start()
-    logger.info("job %s: started %s (pid %s)", job.id, job.script_path, tree.process.pid)
-    watch.start_clock()
+    pump = OutputPump(tree.process, log)
     try:
+        note_pid(workspace.root, tree.process.pid)
+        pump.start()
+        logger.info("job %s: started %s (pid %s)", job.id, job.script_path, tree.process.pid)
+        watch.start_clock()
         stopped = tree.supervise(watch.reason, lambda: watch.shutdown.hurry)
         pump.join(PIPE_SECONDS)
     finally:

@@ -43,28 +43,27 @@ class JobRunner:
         """
         watch = Watch(Lease(job, claimed_at), self.shutdown)
         with self.heartbeat.renewing(watch.lease):
-            try:
-                report, entry = self._in_workspace(job, watch)
-            except Exception as error:
-                # A claimed job is always reported, also when the disk is full or this code is wrong.
-                logger.exception("job %s: the runner had a problem of its own", job.id)
-                report = _not_started(f"the runner could not run the job: {error}")
-                entry = self.outbox.put(job, report)
-            if report is None or entry is None:
+            report = self._in_workspace(job, watch)
+            if report is None:
                 logger.warning("job %s: stopped and not reported: %s", job.id, _why(watch))
                 return False
-            self.outbox.deliver(entry)
+            self.outbox.deliver(job, report)
         return report.completed
 
-    def _in_workspace(self, job: Job, watch: Watch) -> tuple[Report | None, Path | None]:
-        with workspace_for(job, self.home.jobs) as workspace:
-            report = self._attempt(job, workspace, watch)
-            if report is None:
-                return None, None
-            # Before the artifacts: a runner that is killed while they are sent still reports the result.
-            entry = self.outbox.put(job, report)
-            ArtifactUpload(self.client, job, watch).send(workspace.artifacts)
-            return report, entry
+    def _in_workspace(self, job: Job, watch: Watch) -> Report | None:
+        report = None
+        try:
+            with workspace_for(job, self.home.jobs) as workspace:
+                report = self._attempt(job, workspace, watch)
+                if report:
+                    # Before the artifacts: a runner that is killed while they are sent still reports the result.
+                    self.outbox.put(job, report)
+                    ArtifactUpload(self.client, job, watch).send(workspace.artifacts)
+        except Exception as error:
+            # A claimed job is always reported, also when the disk is full or this code is wrong.
+            logger.exception("job %s: the runner had a problem of its own", job.id)
+            return report or _not_started(f"the runner could not run the job: {error}")
+        return report
 
     def _attempt(self, job: Job, workspace: Workspace, watch: Watch) -> Report | None:
         try:

@@ -27,33 +27,38 @@ class Outbox:
     shutdown: Shutdown
     renew_token: Callable[[Refused], None]
 
-    def put(self, job: Job, report: Report) -> Path:
-        path = self.folder / f"{job.id}.json"
+    def put(self, job: Job, report: Report) -> dict[str, Any]:
+        """Writes a result down, and returns it, also where the disk does not take it."""
         entry = {"url": self.client.url, "job_id": job.id, "headers": job.lease_headers, "body": asdict(report)}
-        write_private_json(path, entry)
-        return path
+        try:
+            write_private_json(self._path(job.id), entry)
+        except OSError as error:
+            logger.error("job %s: the result could not be written to the disk: %s", job.id, error)
+        return entry
 
-    def deliver(self, path: Path) -> None:
+    def deliver(self, job: Job, report: Report) -> None:
         """Sends one result, for up to 10 minutes; then it stays for `deliver_all`. Raises RunnerRefused."""
         try:
-            self._deliver(path, PATIENCE_SECONDS)
+            self._deliver(self.put(job, report), PATIENCE_SECONDS)
         except Unavailable as error:
-            logger.warning("the result is not delivered yet, it is kept in %s: %s", path, error)
+            logger.warning("job %s: result not delivered yet, kept in %s: %s", job.id, self.folder, error)
 
     def deliver_all(self) -> None:
         """Tries each waiting result once. Raises Unavailable or RunnerRefused."""
         for path in sorted(self.folder.glob("*.json")):
-            self._deliver(path, patience=0)
+            entry = read_json(path)
+            if entry is None:
+                logger.error("the result in %s cannot be read and is removed", path)
+                path.unlink()
+            elif entry["url"] == self.client.url:
+                self._deliver(entry, patience=0)
 
-    def _deliver(self, path: Path, patience: float) -> None:
-        entry = read_json(path)
-        if entry is None:
-            logger.error("the result in %s cannot be read and is removed", path)
-        elif entry["url"] != self.client.url:
-            return
-        else:
-            self._post(entry, patience)
-        path.unlink()
+    def _deliver(self, entry: dict[str, Any], patience: float) -> None:
+        self._post(entry, patience)
+        self._path(entry["job_id"]).unlink(missing_ok=True)
+
+    def _path(self, job_id: int) -> Path:
+        return self.folder / f"{job_id}.json"
 
     def _post(self, entry: dict[str, Any], patience: float) -> None:
         path = f"/api/runner/jobs/{entry['job_id']}/update"

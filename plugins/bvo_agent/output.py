@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import io
 import logging
+import subprocess
 import threading
-from typing import IO
 
 logger = logging.getLogger(__name__)
 TAIL_BYTES = 64 * 1024
@@ -94,14 +95,15 @@ def whole_characters(data: bytes, limit: int) -> bytes:
 
 
 class OutputPump(threading.Thread):
-    """Reads a pipe to its end into a log. A daemon: an escaped process may hold the pipe open for ever."""
+    """Reads a process's pipe to its end. A daemon: an escaped child may hold the pipe open for ever."""
 
-    def __init__(self, pipe: IO[bytes], log: JobLog) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log: JobLog) -> None:
         super().__init__(name="output", daemon=True)
-        self._pipe = pipe
+        self._process = process
         self._log = log
 
     def run(self) -> None:
-        with self._pipe:
-            while data := self._pipe.read1(TAIL_BYTES):  # type: ignore[attr-defined]
+        assert isinstance(self._process.stdout, io.BufferedReader)  # noqa: S101 - a pipe, opened for bytes
+        with self._process.stdout as pipe:
+            while data := pipe.read1(TAIL_BYTES):
                 self._log.write(data)

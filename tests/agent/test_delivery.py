@@ -61,6 +61,23 @@ def test_a_result_is_kept_over_a_restart(plane, start_runner, wait_until, home):
     assert list(home.outbox.iterdir()) == []
 
 
+def test_a_result_that_the_disk_does_not_take_is_sent_all_the_same(plane, run_once, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("bvo_agent.outbox.write_private_json", full)
+    plane.add_job({"main.py": ""})
+    assert run_once()
+    assert plane.result["status"] == "completed"
+
+
+def test_a_problem_with_the_artifacts_does_not_change_the_result(plane, run_once, monkeypatch):
+    monkeypatch.setattr("bvo_agent.artifacts.files_in", None)
+    plane.add_job({"main.py": ""})
+    assert run_once()
+    assert plane.result["status"] == "completed"
+
+
 def test_a_result_for_another_server_stays(plane, run_once, home):
     home.outbox.mkdir(parents=True)
     path = home.outbox / "9.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Mapping
 from typing import Any
 
 from flask.testing import FlaskClient
@@ -68,7 +69,7 @@ class Api:
         return self.client.open(path, method=method, headers=headers, **options)
 
 
-def zipped(files: dict[str, str]) -> bytes:
+def zipped(files: Mapping[str, str | bytes]) -> bytes:
     """A zip with these files."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

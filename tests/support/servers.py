@@ -13,6 +13,8 @@ from typing import Any, Self
 
 import requests
 
+from support.api import zipped
+
 BVO = (sys.executable, "-c", "from bvo.cli import main; main()")
 
 
@@ -40,7 +42,15 @@ class Server:
         self.session = requests.Session()
 
     def __enter__(self) -> Self:
-        with self._log.open("wb") as log:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.session.close()
+        self.stop()
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*BVO, "serve", "--port", str(self.port)], env=self._environment, stdout=log, stderr=log
             )
@@ -49,12 +59,8 @@ class Server:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"bvo serve did not start:\n{self.log()}")
             time.sleep(0.05)
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.session.close()
+    def stop(self) -> None:
         self._process.terminate()
         self._process.wait(30)
 
@@ -75,6 +81,16 @@ class Server:
         response = self.session.request(method, self.url + path, timeout=30, **options)
         assert response.ok, response.text
         return response.json()
+
+
+def queue_job(server: Server, name: str, files: dict[str, bytes | str], script: str = "main.py", **body: Any) -> int:
+    """Upload these files as a package, define a process on a script of it, and queue a job; returns the job's id."""
+    upload = {"file": (f"{name}_1.0.0.zip", zipped(files))}
+    package = server.call("POST", "/api/packages/upload", files=upload)
+    definition = {"name": name, "package_id": package["id"], "script_path": script}
+    process = server.call("POST", "/api/processes", json=definition)
+    job = server.call("POST", "/api/jobs", json={"process_id": process["id"], **body})
+    return int(job["id"])
 
 
 def free_port() -> int:

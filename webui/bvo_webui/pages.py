@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import flash, make_response, redirect, render_template, request, url_for
 from marshmallow import ValidationError
-from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable, Unauthorized
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound, ServiceUnavailable, Unauthorized
 from werkzeug.wrappers import Response
 
 from bvo import access, registry
@@ -39,6 +39,8 @@ def list_rows(entity: str) -> Response:
         arguments = query_schema(kind).load({**entered, **paging})
     except ValidationError as error:
         messages = error.messages if isinstance(error.messages, dict) else {}
+        if unknown := set(messages) - set(entered):
+            raise BadRequest(f"The address has a value for {', '.join(sorted(unknown))} that is none.") from None
         return make_response(_list(kind, entered, errors=messages), 422)
     page = fetch_page(kind, arguments, page=1, page_size=arguments["page_size"], after=arguments.get("after"))
     schema = kind.read_schema()
@@ -123,7 +125,7 @@ def _row(entity: EntityType, schema: Any, row: Mapping[str, Any]) -> dict[str, A
     return {"url": detail_url(entity, row["id"]), "cells": cells, "leading": leading}
 
 
-def _links(entity: EntityType, query: Mapping[str, Any], next_after: int | None) -> dict[str, str]:
+def _links(entity: EntityType, query: Mapping[str, Any], next_after: int | None) -> dict[str, Any]:
     path = path_of(entity)
     newest = {name: value for name, value in query.items() if name != "after"}
     return {

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import multiprocessing
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
+from flask import Flask
 from granian import Granian
 from granian.constants import Interfaces
 
@@ -55,7 +57,12 @@ def serve(host: str, port: int, workers: int) -> None:
     )
     click.echo(f"BV Orchestrator listens on http://{host}:{port}", err=True)
     with _background_worker():
-        server.serve()
+        server.serve(target_loader=_loader(app), wrap_loader=False)
+
+
+def _loader(app: Flask) -> Callable[[], Flask] | None:
+    """What gives the web workers their app: this very one where they are forks, else granian imports the target."""
+    return (lambda: app) if multiprocessing.get_start_method() == "fork" else None
 
 
 def _check_start(host: str) -> None:

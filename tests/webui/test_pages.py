@@ -1,0 +1,378 @@
+"""The pages, as a browser without scripts sees them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from bvo import registry
+from bvo_hookspecs import DashboardCard, DetailPanel, EntityType
+from support.api import Api
+
+HTML = {"Accept": "text/html"}
+
+
+class Browser:
+    """Follows links and fills forms; cookies are the client's."""
+
+    def __init__(self, client: FlaskClient) -> None:
+        self.client = client
+
+    def get(self, path: str, status: int = 200, **headers: str) -> TestResponse:
+        response = self.client.get(path, headers={**HTML, **headers})
+        assert response.status_code == status, response.text
+        return response
+
+    def post(self, path: str, status: int = 302, **form: str) -> TestResponse:
+        response = self.client.post(path, data=form, headers=HTML)
+        assert response.status_code == status, response.text
+        return response
+
+    def log_in(self, username: str = "admin", password: str = "admin123", **form: str) -> TestResponse:
+        return self.post("/ui/login", username=username, password=password, **form)
+
+    def submit(self, page: str, action: str, status: int = 302) -> TestResponse:
+        """Send the form of `page` that goes to `action`, with what is hidden in it."""
+        text = self.get(page).text
+        form = re.search(rf'<form[^>]* action="{re.escape(action)}">\s*<input[^>]* value="([^"]+)">', text)
+        assert form, f"{page} has no form for {action}"
+        return self.post(action, status, csrf_token=form[1])
+
+
+@pytest.fixture
+def visitor(client: FlaskClient) -> Browser:
+    return Browser(client)
+
+
+@pytest.fixture
+def signed_in(visitor: Browser) -> Browser:
+    visitor.log_in()
+    return visitor
+
+
+@pytest.fixture
+def contribute(app: Flask) -> Callable[[Any], None]:
+    """Adds a record to the running app, as one more plugin would."""
+
+    def add(record: Any) -> None:
+        contributed: registry.Registry = app.extensions["bvo"]
+        plugin = next(iter(contributed.plugins))
+        contributed.records.setdefault(type(record), {})[record.name] = [(plugin, record)]
+
+    return add
+
+
+def template(app: Flask, name: str, text: str) -> None:
+    from jinja2 import ChoiceLoader, DictLoader
+
+    assert app.jinja_env.loader
+    app.jinja_env.loader = ChoiceLoader([DictLoader({name: text}), app.jinja_env.loader])
+
+
+# --- signing in and out
+
+
+def test_a_page_sends_a_visitor_to_the_login_form_and_back(visitor: Browser) -> None:
+    sent = visitor.get("/ui/jobs/?status=failed", 302).location
+    assert sent == "/ui/login?next=/ui/jobs/?status%3Dfailed"
+    assert 'value="/ui/jobs/?status=failed"' in visitor.get(sent).text
+    assert visitor.log_in(next="/ui/jobs/?status=failed").location == "/ui/jobs/?status=failed"
+
+
+def test_a_wrong_password_keeps_the_user_name(visitor: Browser) -> None:
+    page = visitor.post("/ui/login", 401, username='ad"min', password="wrong").text
+    assert "Invalid credentials" in page
+    assert 'value="ad&#34;min"' in page
+    assert "wrong" not in page
+    visitor.get("/ui/", 302)
+
+
+@pytest.mark.parametrize(
+    "target", ["https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example", "javascript:1", "ui/"]
+)
+def test_login_leads_to_no_other_site(visitor: Browser, target: str) -> None:
+    assert visitor.log_in(next=target).location == "/ui/"
+
+
+def test_a_form_of_another_site_signs_nobody_in(client: FlaskClient) -> None:
+    form = {"username": "admin", "password": "admin123"}
+    response = client.post("/ui/login", data=form, headers={**HTML, "Sec-Fetch-Site": "cross-site"})
+    assert response.status_code == 403
+    assert "Set-Cookie" not in response.headers
+
+
+def test_who_is_signed_in_needs_no_login_form(signed_in: Browser) -> None:
+    assert signed_in.get("/ui/login?next=/ui/jobs/", 302).location == "/ui/jobs/"
+
+
+def test_an_old_session_comes_to_the_login_form(visitor: Browser) -> None:
+    visitor.client.set_cookie("access_token_cookie", "not.a.token")
+    assert visitor.get("/ui/", 302).location == "/ui/login?next=/ui/"
+    assert "Sign in" in visitor.get("/ui/login").text
+
+
+def test_signing_out_ends_the_session(signed_in: Browser) -> None:
+    assert signed_in.submit("/ui/", "/ui/logout").location == "/ui/login"
+    signed_in.get("/ui/", 302)
+
+
+def test_signing_out_needs_the_token_of_the_form(signed_in: Browser) -> None:
+    signed_in.post("/ui/logout", 403)
+    signed_in.get("/ui/")
+
+
+def test_the_well_known_password_is_shown_in_development_only(make_app: Callable[..., Flask]) -> None:
+    assert "admin123" in make_app().test_client().get("/ui/login", headers=HTML).text
+    assert "admin123" not in make_app(BVO_ENV="production").test_client().get("/ui/login", headers=HTML).text
+
+
+# --- lists and details of whatever is registered
+
+
+def test_every_entity_type_has_a_list_and_a_detail_page(app: Flask, admin: Api, signed_in: Browser) -> None:
+    admin.a_job()
+    admin.a_robot()
+    admin.ok(admin.post("/api/machines", {"name": "host-1", "mode": "runner"}))
+    for entity in app.extensions["bvo"].of(EntityType).values():
+        path = f"/ui/{entity.plural.replace('_', '-')}/"
+        page = signed_in.get(path).text
+        rows = re.findall(rf'<a class="leading" href="({path}\d+)">', page)
+        assert rows, f"{path} lists nothing"
+        signed_in.get(rows[0])
+
+
+def test_a_list_pages_from_newest_to_oldest(admin: Api, signed_in: Browser) -> None:
+    process = admin.a_process()
+    jobs = [admin.a_job(process)["id"] for _ in range(3)]
+    first = signed_in.get("/ui/jobs/?page_size=2&status=pending").text
+    assert f"/ui/jobs/{jobs[2]}" in first
+    assert f'/ui/jobs/{jobs[0]}"' not in first
+    older = re.search(r'href="([^"]+)" rel="next"', first)
+    assert older
+    second = signed_in.get(older[1].replace("&amp;", "&")).text
+    assert f'/ui/jobs/{jobs[0]}"' in second
+    assert 'rel="next"' not in second
+    assert 'rel="first"' in second
+    assert "status=pending" in older[1]
+
+
+def test_a_filter_narrows_the_list_and_stays_in_the_form(admin: Api, signed_in: Browser) -> None:
+    admin.a_job()
+    assert 'class="leading"' in signed_in.get("/ui/jobs/?status=pending&robot_id=").text
+    page = signed_in.get("/ui/jobs/?status=failed").text
+    assert 'class="leading"' not in page
+    assert '<option value="failed" selected>' in page
+    assert "Nothing matches" in page
+
+
+def test_a_filter_that_is_no_value_is_told_beside_its_field(signed_in: Browser) -> None:
+    page = signed_in.get("/ui/jobs/?status=nonsense", 422).text
+    assert 'id="error-status"' in page
+    assert signed_in.get("/ui/jobs/?after=x", 400)
+
+
+def test_an_empty_list_says_how_the_first_row_is_made(signed_in: Browser) -> None:
+    assert "api/jobs" in signed_in.get("/ui/jobs/").text
+
+
+def test_a_detail_page_shows_what_belongs_to_the_row(admin: Api, signed_in: Browser) -> None:
+    job = admin.a_job(parameters={"who": "<script>alert(1)</script>", "deep": {"list": [1, None]}})
+    page = signed_in.get(f"/ui/jobs/{job['id']}").text
+    assert f'href="/ui/processes/{job["process_id"]}"' in page
+    assert f'href="/ui/packages/{job["package_id"]}"' in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "<script>alert" not in page
+    assert "null" in page
+    assert re.search(r'<time datetime="[0-9T:-]+Z">', page)
+
+
+def test_secrets_are_on_no_page(admin: Api, signed_in: Browser) -> None:
+    robot, _ = admin.a_robot()
+    for path in ("/ui/robots/", f"/ui/robots/{robot['id']}"):
+        assert robot["api_token"] not in signed_in.get(path).text
+
+
+def test_what_is_not_there_is_a_page_with_a_way_back(signed_in: Browser) -> None:
+    for path in ("/ui/nothing/", "/ui/jobs/4711", "/ui/jobs/99999999999999", "/ui/jobs/1/panels/log"):
+        page = signed_in.get(path, 404).text
+        assert "Not found" in page
+
+
+# --- doing something with a row
+
+
+def test_an_action_changes_the_row_and_says_so(admin: Api, signed_in: Browser) -> None:
+    job = admin.a_job()
+    page = f"/ui/jobs/{job['id']}"
+    assert signed_in.submit(page, f"{page}/cancel").location == page
+    answer = signed_in.get(page).text
+    assert "Canceled" in answer
+    assert 'role="status"' in answer
+    assert f"{page}/cancel" not in answer, "what does not apply any more is not offered"
+    assert 'role="status"' not in signed_in.get(page).text, "it is said once"
+
+
+def test_what_an_action_refuses_is_said_on_the_page(admin: Api, signed_in: Browser) -> None:
+    job = admin.a_job()
+    page = f"/ui/jobs/{job['id']}"
+    token = re.search(r'name="csrf_token" value="([^"]+)"', signed_in.get(page).text)
+    assert token
+    admin.ok(admin.post(f"/api/jobs/{job['id']}/cancel"))
+    answer = signed_in.post(f"{page}/cancel", 409, csrf_token=token[1]).text
+    assert 'role="alert"' in answer
+    assert f"Job #{job['id']}" in answer
+
+
+def test_deleting_leads_to_the_list(admin: Api, signed_in: Browser) -> None:
+    process = admin.a_process()
+    page = f"/ui/processes/{process['id']}"
+    assert signed_in.submit(page, f"{page}/delete").location == "/ui/processes/"
+    assert "deleted" in signed_in.get("/ui/processes/").text
+    signed_in.get(page, 404)
+
+
+def test_a_row_that_is_in_use_stays(admin: Api, signed_in: Browser) -> None:
+    job = admin.a_job()
+    page = f"/ui/processes/{job['process_id']}"
+    answer = signed_in.submit(page, f"{page}/delete", 409).text
+    assert f'href="{page}"' in answer or 'role="alert"' in answer
+    signed_in.get(page)
+
+
+def test_nothing_changes_without_the_token_of_the_form(admin: Api, signed_in: Browser) -> None:
+    job = admin.a_job()
+    signed_in.post(f"/ui/jobs/{job['id']}/cancel", 403)
+    assert admin.ok(admin.get(f"/api/jobs/{job['id']}"))["status"] == "pending"
+
+
+def test_only_actions_and_delete_can_be_called(admin: Api, signed_in: Browser) -> None:
+    page = f"/ui/jobs/{admin.a_job()['id']}"
+    token = re.search(r'name="csrf_token" value="([^"]+)"', signed_in.get(page).text)
+    assert token
+    for name in ("create", "get", "check_unique", "__init__", "entity"):
+        signed_in.post(f"{page}/{name}", 404, csrf_token=token[1])
+
+
+# --- permissions
+
+
+def test_a_user_sees_what_the_roles_allow_and_nothing_else(
+    admin: Api, user_with: Callable[..., Api], visitor: Browser
+) -> None:
+    job = admin.a_job()
+    user_with("jobs:view")
+    visitor.log_in("user-1", "correct horse")
+    page = visitor.get(f"/ui/jobs/{job['id']}").text
+    assert f"/ui/jobs/{job['id']}/cancel" not in page
+    assert "/ui/processes/" not in page
+    visitor.get("/ui/processes/", 403)
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert token
+    visitor.post(f"/ui/jobs/{job['id']}/cancel", 403, csrf_token=token[1])
+
+
+def test_a_user_without_a_role_is_welcomed(admin: Api, user_with: Callable[..., Api], visitor: Browser) -> None:
+    user_with()
+    visitor.log_in("user-1", "correct horse")
+    page = visitor.get("/ui/").text
+    assert "Welcome, user-1" in page
+    assert 'href="/ui/jobs/"' not in page
+
+
+# --- cards and panels
+
+
+def test_a_card_that_fails_is_left_out(app: Flask, signed_in: Browser, contribute: Callable[[Any], None]) -> None:
+    template(app, "good.html", "<p>{{ answer }}</p>")
+    card = {"template": "good.html", "permission": "jobs:view"}
+    contribute(DashboardCard(name="good", title="Good", context=lambda: {"answer": 42}, **card))
+    contribute(DashboardCard(name="broken", title="Broken", context=lambda: {"answer": 1 / 0}, **card))
+    page = signed_in.get("/ui/").text
+    assert "<p>42</p>" in page
+    assert "Broken" not in page
+
+
+def test_a_panel_that_fails_is_left_out(
+    app: Flask, admin: Api, signed_in: Browser, contribute: Callable[[Any], None]
+) -> None:
+    template(app, "bad.html", "{{ nothing.at.all }}")
+    contribute(DetailPanel(name="bad", entity_type="job", title="Bad", template="bad.html", context=lambda row_id: {}))
+    page = f"/ui/jobs/{admin.a_job()['id']}"
+    assert 'id="panel-bad"' not in signed_in.get(page).text
+    signed_in.get(f"{page}/panels/bad", 503)
+
+
+def test_a_live_panel_is_asked_again_until_it_rests(
+    app: Flask, admin: Api, signed_in: Browser, contribute: Callable[[Any], None]
+) -> None:
+    state: dict[str, Any] = {"text": "one", "live": True}
+    template(app, "live.html", "<p>{{ text }}</p>")
+    contribute(
+        DetailPanel(
+            name="ticker", entity_type="job", title="T", template="live.html", context=lambda row_id: dict(state)
+        )
+    )
+    page = f"/ui/jobs/{admin.a_job()['id']}"
+    assert f'hx-get="{page}/panels/ticker"' in signed_in.get(page).text
+    first = signed_in.get(f"{page}/panels/ticker")
+    assert first.headers["HX-Trigger"] == "polled"
+    tag = {"If-None-Match": first.headers["ETag"]}
+    unchanged = signed_in.get(f"{page}/panels/ticker", 304, **tag)
+    assert unchanged.headers["HX-Trigger"] == "polled"
+    assert unchanged.data == b""
+    state.update(text="two", live=False)
+    last = signed_in.get(f"{page}/panels/ticker", **tag).text
+    assert "<p>two</p>" in last
+    assert "hx-get" not in last
+
+
+def test_the_head_of_a_page_is_sent_again_only_after_a_change(admin: Api, signed_in: Browser) -> None:
+    job = admin.a_job()
+    head = f"/ui/jobs/{job['id']}/head"
+    tag = {"If-None-Match": signed_in.get(head).headers["ETag"]}
+    signed_in.get(head, 304, **tag)
+    admin.ok(admin.post(f"/api/jobs/{job['id']}/cancel"))
+    assert "Canceled" in signed_in.get(head, **tag).text
+
+
+def test_polling_after_the_session_ended_leads_the_page_to_the_login_form(admin: Api, visitor: Browser) -> None:
+    page = f"/ui/jobs/{admin.a_job()['id']}"
+    headers = {"HX-Request": "true", "Referer": f"http://localhost{page}"}
+    response = visitor.get(f"{page}/panels/log", 401, **headers)
+    assert response.headers["HX-Redirect"] == f"/ui/login?next={page}"
+
+
+# --- headers and files
+
+
+def test_pages_load_nothing_from_elsewhere_and_stay_in_no_cache(signed_in: Browser) -> None:
+    for path, status in (("/ui/", 200), ("/ui/jobs/", 200), ("/ui/nothing/", 404)):
+        headers = signed_in.get(path, status).headers
+        assert "default-src 'none'; script-src 'self'" in headers["Content-Security-Policy"]
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_pages_hold_no_inline_script_or_style(admin: Api, signed_in: Browser) -> None:
+    for path in ("/ui/", "/ui/jobs/", f"/ui/jobs/{admin.a_job()['id']}", "/ui/login?x"):
+        page = signed_in.client.get(path, headers=HTML).text
+        assert not re.search(r"<style|\sstyle=|\son\w+=|<script>|javascript:", page)
+
+
+def test_a_static_file_is_kept_for_a_year_under_its_version(signed_in: Browser) -> None:
+    found = re.search(r'href="(/ui/static/app\.css\?v=\w+)"', signed_in.get("/ui/").text)
+    assert found
+    assert "immutable" in signed_in.get(found[1]).headers["Cache-Control"]
+    assert "immutable" not in signed_in.get("/ui/static/app.css").headers.get("Cache-Control", "")
+    signed_in.get("/ui/static/../__init__.py", 404)
+
+
+def test_errors_of_the_api_stay_problems(visitor: Browser) -> None:
+    response = visitor.get("/api/jobs", 401)
+    assert response.mimetype == "application/problem+json"
