@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 import blinker
@@ -15,9 +13,8 @@ from sqlalchemy.orm import Session
 
 from bvo_hookspecs import AuditSink, EntityType, Event, Principal
 
-from . import access, registry
+from . import access, outbox, registry
 from .database import after_commit, transaction, utcnow
-from .outbox import OutboxEvent
 
 MASK = "***"
 ACTIONS = {"created": ("create", "created"), "updated": ("update", "modified"), "deleted": ("delete", "deleted")}
@@ -52,7 +49,7 @@ def emit(
         entity_label=entity.label,
         entity_id=str(row.id),
         entity_name=name,
-        message=f'{_actor_words(access.principal())} {ACTIONS.get(kind, (kind, kind))[1]} {entity.label} "{name}".',
+        message=_message(kind, entity.label, name),
         before=before,
         after=None if kind == "deleted" else snapshot(entity, row),
         metadata=metadata or {},
@@ -76,22 +73,11 @@ def record(**fields: Any) -> Event:
     return event
 
 
-def to_json(event: Event) -> dict[str, Any]:
-    """The event as the outbox stores it."""
-    return asdict(event) | {"occurred_at": event.occurred_at.isoformat()}
-
-
-def from_json(data: Mapping[str, Any]) -> Event:
-    """The inverse of `to_json`."""
-    return Event(**{**data, "occurred_at": datetime.fromisoformat(data["occurred_at"])})
-
-
 def _write(session: Session, event: Event) -> None:
     for sink in registry.current().of(AuditSink).values():
         if sink.record:
             sink.record(session, event)
-    session.add(OutboxEvent(event=to_json(event)))
-    session.flush()
+    outbox.add(session, event)
     after_commit(lambda: _announce(event))
 
 
@@ -105,8 +91,15 @@ def _sortable_id() -> str:
     return str(uuid.UUID(int=value & ~(0xF << 76) | 0x7 << 76))
 
 
+def _message(kind: str, label: str, name: str) -> str:
+    actor = _actor_words(access.principal())
+    if kind in ACTIONS:
+        return f'{actor[0].upper()}{actor[1:]} {ACTIONS[kind][1]} {label} "{name}".'
+    return f'{label} "{name}": {kind.replace("_", " ")}. By {actor}.'
+
+
 def _actor_words(actor: Principal) -> str:
-    return "The system" if actor.kind == "system" else f"{actor.kind.title()} {actor.name}"
+    return "the system" if actor.kind == "system" else f"{actor.kind.title()} {actor.name}"
 
 
 def _client() -> dict[str, Any]:

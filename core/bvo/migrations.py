@@ -21,7 +21,7 @@ from . import registry
 from .database import Base, db
 from .plugins import Plugin
 
-ENVIRONMENT = Path(__file__).parent / "migration_env"
+ENVIRONMENT = Path(__file__).parent / "alembic"
 CORE = "core"
 
 
@@ -63,7 +63,7 @@ def init_app(app: Flask) -> None:
 
 def branches() -> list[Branch]:
     """The core's revisions and those of every loaded plugin that has some, in the order in which they are applied."""
-    found = [Branch(CORE, "bvo", Path(__file__).parent / "migrations")]
+    found = [Branch(CORE, "bvo", ENVIRONMENT / "versions")]
     every = (branch_of(plugin) for plugin in registry.current().plugins)
     return found + [branch for branch in every if branch.folder.is_dir()]
 

@@ -8,16 +8,16 @@ later. Each consumer is served at least once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Index, delete, select, text, update
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from bvo_hookspecs import AuditSink, Event, PluginInfo, WebhookEmitter
 
-from . import leases, registry
+from . import leases, registry, tokens
 from .database import Base, BigId, Json, db, transaction, utcnow
 from .observers import ObserverFailed, Observers
 
@@ -58,6 +58,12 @@ class _Consumer:
     accepts: Callable[[str], bool]
 
 
+def add(session: Session, event: Event) -> None:
+    """Put the event into the outbox, in the transaction of the change."""
+    session.add(OutboxEvent(event=asdict(event) | {"occurred_at": event.occurred_at.isoformat()}))
+    session.flush()
+
+
 def dispatch(observers: Observers) -> int:
     """Claim one batch and deliver it; returns how many events were taken."""
     consumers = _consumers()
@@ -82,6 +88,10 @@ def prune() -> None:
         session.execute(delete(OutboxEvent).where(OutboxEvent.delivered_at < utcnow() - RETENTION))
 
 
+def _from_json(data: dict[str, Any]) -> Event:
+    return Event(**{**data, "occurred_at": datetime.fromisoformat(data["occurred_at"])})
+
+
 def _consumers() -> list[_Consumer]:
     known = registry.current()
     sinks = [
@@ -98,9 +108,7 @@ def _consumers() -> list[_Consumer]:
 
 def _deliver(row: OutboxEvent, consumers: list[_Consumer], observers: Observers) -> tuple[list[str], str | None]:
     """Hand the event to those that wait for it; returns who still waits, and the last error."""
-    from .events import from_json
-
-    event, waiting, error = from_json(row.event), [], None
+    event, waiting, error = _from_json(row.event), [], None
     for consumer in consumers:
         if row.pending is not None and consumer.name not in row.pending:
             continue
@@ -114,13 +122,11 @@ def _deliver(row: OutboxEvent, consumers: list[_Consumer], observers: Observers)
 
 
 def _settle(row_id: int, attempt: int, lease: leases.Lease, waiting: list[str], error: str | None) -> None:
-    from .tokens import digest
-
     backoff = min(timedelta(seconds=2 ** min(attempt, 20)), MAX_BACKOFF)
     with transaction() as session:
         session.execute(
             update(OutboxEvent)
-            .where(OutboxEvent.id == row_id, OutboxEvent.lease_hash == digest(lease.token))
+            .where(OutboxEvent.id == row_id, OutboxEvent.lease_hash == tokens.digest(lease.token))
             .values(
                 pending=waiting,
                 lease_hash=None,

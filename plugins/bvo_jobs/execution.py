@@ -12,12 +12,13 @@ from typing import Any
 from sqlalchemy import literal_column, or_, select, update
 from werkzeug.exceptions import Conflict, NotFound
 
-from bvo import events, leases, settings, tokens
+from bvo import events, leases, registry, settings, tokens
 from bvo.database import db, transaction, utcnow
 from bvo_hookspecs import EntityType
 
 from . import states
 from .models import Job
+from .service import JobService
 
 PENDING, RUNNING = Job.status == literal_column("'pending'"), Job.status == literal_column("'running'")
 """As literals, so that the partial indexes are seen to apply."""
@@ -142,6 +143,4 @@ def _result(outcome: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _entity() -> EntityType:
-    from .entities import JOB
-
-    return JOB
+    return registry.current().service(JobService).entity

@@ -56,6 +56,11 @@ class Job(Base, Leased):
     process: Mapped[Process] = relationship(lazy="joined")
     robot: Mapped[Robot | None] = relationship(lazy="joined")
 
+    @property
+    def name(self) -> str:
+        """What people call it: a job has no name of its own."""
+        return f"{self.process.name} #{self.id}"
+
 
 class LogChunk(Base):
     """A piece of what an attempt printed. The robot numbers the pieces, so that one sent twice is kept once."""

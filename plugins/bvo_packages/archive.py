@@ -7,6 +7,7 @@ Members may be stored or deflated, as every tool does by default; ZIP64 nothing 
 
 from __future__ import annotations
 
+import io
 import shutil
 import stat
 import struct
@@ -115,10 +116,9 @@ def extract(source: Path, target: Path, limits: Limits = DEFAULT_LIMITS) -> Mani
 def _write(target: Path, member: _Member, content: Iterator[bytes]) -> None:
     path = target.joinpath(*member.name.removesuffix("/").split("/"))
     (path if member.folder else path.parent).mkdir(parents=True, exist_ok=True)
-    if not member.folder:
-        # "x": a file system may take two names for one in ways that the name checks do not know.
-        with path.open("xb") as file:
-            file.writelines(content)
+    # "x": file systems fold names in more ways than are checked. A folder is read too, as inspect does.
+    with nullcontext(io.BytesIO()) if member.folder else path.open("xb") as file:
+        file.writelines(content)
 
 
 def _manifest(members: list[_Member]) -> Manifest:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from werkzeug.exceptions import Unauthorized, UnprocessableEntity
 from werkzeug.wrappers import Request
 
-from bvo import events, settings, tokens
+from bvo import events, registry, settings, tokens
 from bvo.database import db, transaction, utcnow
 from bvo.entities import Creates, Deletes, Updates
 from bvo_hookspecs import Principal
@@ -75,15 +75,14 @@ def authenticate(request: Request) -> Principal | None:
 
 def mark_offline() -> None:
     """Mark the robots, and then the machines, that were not heard of for `jobs.robot_offline_seconds`."""
-    from .entities import ROBOT
-
+    entity = registry.current().service(RobotService).entity
     limit = utcnow() - timedelta(seconds=settings.get("jobs.robot_offline_seconds"))
     with transaction() as session:
         silent = (Robot.status == "online", Robot.last_heartbeat < limit)
         for robot in session.scalars(select(Robot).where(*silent).limit(100).with_for_update(skip_locked=True)):
             robot.status = "offline"
             session.flush()
-            events.emit("offline", ROBOT, robot)
+            events.emit("offline", entity, robot)
         session.execute(
             update(Machine)
             .where(Machine.status == "connected", Machine.last_seen_at < limit)

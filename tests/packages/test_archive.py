@@ -136,6 +136,8 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
         "not a regular file or folder",
     ),
     "folder with data": (named("d/"), "folder with data"),
+    "folder with a checksum": (pack(MAIN, Entry("d/", b"", crc=1)), "'d/' is damaged"),
+    "folder with a broken stream": (pack(MAIN, Entry("d/", b"", method=8)), "does not end where"),
     "Windows link": (named("link", attributes=0x400), "not a regular file"),
     "DOS device": (named("dev", attributes=0x40), "not a regular file"),
     "volume label": (named("LABEL", attributes=0x8), "not a regular file"),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from flask import make_response, redirect, render_template, request, url_for
+from flask import g, make_response, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException, InternalServerError, NotFound, Unauthorized
 from werkzeug.wrappers import Response
 
 from bvo import access
 
 from .text import words
+
+log = logging.getLogger(__name__)
 
 UNEXPECTED = "The server failed at this request. It was logged; nothing was changed."
 MISSING = "There is nothing at this address. It may have been removed, or the link is incomplete."
@@ -20,14 +24,16 @@ def page(error: HTTPException) -> Response:
     """What a browser gets instead of a problem document. Whoever is not signed in comes to the login page."""
     if isinstance(error, Unauthorized):
         return _to_login()
-    response: Response = make_response(
-        render_template("webui/error.html", code=error.code, title=_title(error), detail=detail(error), back=_back()),
-        error.code or 500,
-    )
+    response: Response = make_response(_told_where_it_happened(error) or _page_of_its_own(error), error.code or 500)
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value
     return response
+
+
+def show_on(page_with: Callable[[str], str]) -> None:
+    """From here on, an error of this request is shown by `page_with(what went wrong)` instead of a page of its own."""
+    g.webui_page_with = page_with
 
 
 def detail(error: HTTPException) -> str:
@@ -37,6 +43,19 @@ def detail(error: HTTPException) -> str:
     if isinstance(error, NotFound) and error.description == NotFound.description:
         return MISSING
     return str(error.description or error.name)
+
+
+def _told_where_it_happened(error: HTTPException) -> str:
+    if page_with := g.pop("webui_page_with", None):
+        try:
+            return str(page_with(detail(error)))
+        except HTTPException:
+            log.info("The page that an error belongs to is gone", exc_info=True)
+    return ""
+
+
+def _page_of_its_own(error: HTTPException) -> str:
+    return render_template("webui/error.html", code=error.code, title=_title(error), detail=detail(error), back=_back())
 
 
 def _title(error: HTTPException) -> str:

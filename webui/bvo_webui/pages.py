@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import flash, make_response, redirect, render_template, request, url_for
 from marshmallow import ValidationError
-from werkzeug.exceptions import BadRequest, HTTPException, NotFound, ServiceUnavailable, Unauthorized
+from werkzeug.exceptions import BadRequest, NotFound, ServiceUnavailable
 from werkzeug.wrappers import Response
 
 from bvo import access, registry
@@ -16,9 +16,8 @@ from bvo.entities import fetch_page, query_schema
 from bvo.entities.query import MAX_COUNT
 from bvo_hookspecs import EntityType
 
-from . import parts
+from . import errors, parts
 from .controls import controls, given
-from .errors import detail as reason
 from .records import Record, load
 from .shell import list_url, title_of
 from .values import detail_url, name_of, path_of, show
@@ -51,7 +50,7 @@ def list_rows(entity: str) -> Response:
 
 @requires(None)
 def detail(entity: str, row_id: int) -> Response:
-    return _detail(load(_visible(entity), row_id))
+    return make_response(_detail(load(_visible(entity), row_id)))
 
 
 @requires(None)
@@ -82,13 +81,9 @@ def act(entity: str, row_id: int, action: str) -> Response:
     button = record.button(action)
     if button is None:
         raise NotFound(f"{record.entity.label} has no action {action!r}.")
+    errors.show_on(lambda problem: _detail(load(record.entity, row_id), problem))
     access.require(button.permission)
-    try:
-        getattr(registry.current().service(record.entity.service), action)(row_id)
-    except Unauthorized:
-        raise
-    except HTTPException as error:
-        return _detail(load(record.entity, row_id), reason(error), error.code or 500)
+    getattr(registry.current().service(record.entity.service), action)(row_id)
     flash(f"{record.entity.label} {record.title}: {button.done}")
     return redirect(list_url(record.entity) if button.removes else record.url)
 
@@ -134,12 +129,10 @@ def _links(entity: EntityType, query: Mapping[str, Any], next_after: int | None)
     }
 
 
-def _detail(record: Record, problem: str = "", status: int = 200) -> Response:
+def _detail(record: Record, problem: str = "") -> str:
     panels = parts.panels(record.entity, record.id)
     live = any(panel.live for panel in panels)
-    html = render_template("webui/detail.html", record=record, panels=panels, live=live, problem=problem)
-    response: Response = make_response(html, status)
-    return response
+    return render_template("webui/detail.html", record=record, panels=panels, live=live, problem=problem)
 
 
 def _fragment(html: str, tag: str) -> Response:

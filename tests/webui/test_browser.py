@@ -1,0 +1,204 @@
+"""The pages in a real browser, against a real server."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from conftest import missing
+from support.api import zipped
+from support.servers import Server
+
+WIDE = {"width": 1280, "height": 800}
+NARROW = {"width": 360, "height": 740}
+RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with a package, a process, a robot and a job that the robot is running."""
+    with Server(tmp_path_factory.mktemp("site")) as server:
+        server.log_in()
+        server.call("POST", "/api/packages/upload", files={"file": ("demo_1.0.0.zip", zipped({"main.py": ""}))})
+        body = {"name": "Demo", "package_id": 1, "script_path": "main.py"}
+        server.call("POST", "/api/processes", json=body)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    path = shutil.which("chromium") or missing("Chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser, site: Server) -> Iterator[Callable[..., Page]]:
+    """Opens a page in a new window, signed in; afterwards, no page may have complained."""
+    windows: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def open_page(path: str, **options: Any) -> Page:
+        window = chromium.new_context(base_url=site.url, **{"viewport": WIDE, **options})
+        windows.append(window)
+        page = window.new_page()
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(f"/ui/login?next={path}")
+        page.get_by_label("User name").fill("admin")
+        page.get_by_label("Password").fill("admin123")
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"**{path}")
+        return page
+
+    yield open_page
+    for window in windows:
+        window.close()
+    assert not complaints
+
+
+@pytest.fixture
+def robot(site: Server) -> Iterator[Callable[..., dict[str, Any]]]:
+    """Calls the API as a robot that has claimed a new job; `robot.job` is its number."""
+    name = f"robot-{len(site.call('GET', '/api/robots'))}"
+    made = site.call("POST", "/api/robots", json={"name": name})
+    job = site.call("POST", "/api/jobs", json={"process_id": 1, "robot_id": made["id"], "parameters": {"who": "you"}})
+    headers = {"X-Robot-Token": made["api_token"], "Authorization": ""}
+
+    def call(path: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = site.call("POST", f"/api/runner{path}", json=body, headers=headers)
+        return answer
+
+    claimed = call("/next-job", {})["job"]
+    headers["X-Lease-Token"] = claimed["lease_token"]
+    call.job = job["id"]  # type: ignore[attr-defined]
+    yield call
+    if site.call("GET", f"/api/jobs/{job['id']}")["status"] == "running":
+        call(f"/jobs/{job['id']}/update", {"status": "failed", "error_message": "the test is over"})
+
+
+def test_a_running_job_shows_its_log_and_its_end_without_reloading(visit: Callable[..., Page], robot: Any) -> None:
+    page = visit(f"/ui/jobs/{robot.job}")
+    expect(page.locator("#head .badge")).to_have_text("Running")
+    page.evaluate("window.stayed = true")
+    robot(f"/jobs/{robot.job}/log", {"sequence": 1, "text": "first line\n"})
+    expect(page.locator("#panel-log")).to_contain_text("first line", timeout=8000)
+    robot(f"/jobs/{robot.job}/log", {"sequence": 2, "text": "second line\n"})
+    expect(page.locator("#panel-log")).to_contain_text("second line", timeout=8000)
+    robot(f"/jobs/{robot.job}/update", {"status": "completed", "result": {"booked": 238}})
+    expect(page.locator("#head .badge")).to_have_text("Completed", timeout=8000)
+    expect(page.locator("#head")).to_contain_text("238")
+    expect(page.locator("[hx-trigger^=every]")).to_have_count(0, timeout=8000)
+    assert page.evaluate("window.stayed")
+
+
+def test_what_has_not_changed_is_not_sent_again_and_not_touched(visit: Callable[..., Page], robot: Any) -> None:
+    page = visit(f"/ui/jobs/{robot.job}")
+    page.evaluate("document.querySelector('#panel-log').mine = document.querySelector('#head').mine = true")
+    with page.expect_response(lambda response: response.url.endswith("/panels/log")) as answer:
+        pass
+    assert answer.value.status == 304
+    with page.expect_response(lambda response: response.url.endswith("/head")) as answer:
+        pass
+    assert answer.value.status == 304
+    page.wait_for_timeout(200)
+    assert page.evaluate("document.querySelector('#panel-log').mine && document.querySelector('#head').mine")
+
+
+def test_a_log_that_was_scrolled_up_stays_there(visit: Callable[..., Page], robot: Any) -> None:
+    lines = "".join(f"line {number}\n" for number in range(200))
+    robot(f"/jobs/{robot.job}/log", {"sequence": 1, "text": lines})
+    page = visit(f"/ui/jobs/{robot.job}")
+    at_end = "Math.abs(log.scrollHeight - log.clientHeight - log.scrollTop) < 2"
+    assert page.evaluate(f"(() => {{ const log = document.querySelector('.log'); return {at_end} }})()")
+    robot(f"/jobs/{robot.job}/log", {"sequence": 2, "text": "the newest\n"})
+    expect(page.locator(".log")).to_contain_text("the newest", timeout=8000)
+    assert page.evaluate(f"(() => {{ const log = document.querySelector('.log'); return {at_end} }})()")
+    page.evaluate("document.querySelector('.log').scrollTop = 40")
+    robot(f"/jobs/{robot.job}/log", {"sequence": 3, "text": "the very newest\n"})
+    expect(page.locator(".log")).to_contain_text("the very newest", timeout=8000)
+    assert page.evaluate("document.querySelector('.log').scrollTop") == 40
+
+
+def test_cancelling_asks_first_and_escape_keeps_the_job(visit: Callable[..., Page], site: Server, robot: Any) -> None:
+    job = site.call("POST", "/api/jobs", json={"process_id": 1})["id"]
+    page = visit(f"/ui/jobs/{job}", java_script_enabled=False)
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert site.call("GET", f"/api/jobs/{job}")["status"] == "pending"
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    page.get_by_role("button", name="Cancel job").click()
+    expect(page.locator("#head .badge")).to_have_text("Canceled")
+    assert site.call("GET", f"/api/jobs/{job}")["status"] == "canceled"
+
+
+def test_the_keyboard_alone_gets_from_login_to_a_job(chromium: Browser, site: Server, robot: Any) -> None:
+    page = chromium.new_page(base_url=site.url)
+    page.goto("/ui/")
+    page.keyboard.type("admin")
+    page.keyboard.press("Tab")
+    page.keyboard.type("admin123")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/ui/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == "Jobs":
+            break
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
+    page.get_by_role("link", name=str(robot.job), exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"Job #{robot.job}")
+    page.close()
+
+
+def test_a_phone_has_a_menu_and_nothing_runs_over(visit: Callable[..., Page], robot: Any) -> None:
+    page = visit("/ui/", viewport=NARROW)
+    menu = page.get_by_role("navigation", name="Main")
+    expect(menu).to_be_hidden()
+    page.get_by_role("button", name="Menu").click()
+    menu.get_by_role("link", name="Jobs").click()
+    for path in ("/ui/", "/ui/jobs/", f"/ui/jobs/{robot.job}", "/ui/roles/1", "/ui/audit/", "/ui/packages/1"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"], path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_pages_meet_wcag_aa(visit: Callable[..., Page], robot: Any, scheme: str, viewport: dict[str, int]) -> None:
+    robot(f"/jobs/{robot.job}/log", {"sequence": 1, "text": "a line\n" * 100})
+    page = visit("/ui/", color_scheme=scheme, viewport=viewport)
+    paths = ("/ui/", "/ui/jobs/", f"/ui/jobs/{robot.job}", "/ui/roles/1", "/ui/audit/", "/ui/robots/?search=none")
+    for path in paths:
+        page.goto(path)
+        results = Axe().run(page, options=RULES)
+        assert results.violations_count == 0, f"{path}: {results.generate_report()}"
+    page.goto(f"/ui/jobs/{robot.job}")
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    results = Axe().run(page, options=RULES)
+    assert results.violations_count == 0, results.generate_report()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_login_form_meets_wcag_aa(chromium: Browser, site: Server, scheme: Any) -> None:
+    page = chromium.new_page(base_url=site.url, color_scheme=scheme)
+    page.goto("/ui/login")
+    page.get_by_label("User name").fill("nobody")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_have_text("Invalid credentials")
+    expect(page.get_by_label("User name")).to_have_value("nobody")
+    results = Axe().run(page, options=RULES)
+    assert results.violations_count == 0, results.generate_report()
+    page.close()
