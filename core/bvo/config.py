@@ -38,8 +38,7 @@ class Config:
         env = values.get("BVO_ENV", "development")
         if env not in ENVIRONMENTS:
             raise StartupError(f"BVO_ENV is {env!r}: use {' or '.join(ENVIRONMENTS)}.")
-        data_dir = Path(values.get("BVO_DATA_DIR", "bvo-data")).expanduser().resolve()
-        _make_folder(data_dir)
+        data_dir = _make_folder(values.get("BVO_DATA_DIR", "bvo-data"))
         return cls(
             env=env,
             data_dir=data_dir,
@@ -61,20 +60,30 @@ class _Values:
     def secret(self, name: str) -> str:
         """The value of `name`, or the content of the file that `<name>_FILE` points to."""
         if path := self._values.get(f"{name}_FILE"):
-            try:
-                return Path(path).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise StartupError(f"{name}_FILE points to {path}, which can't be read: {error}.") from None
+            return _content(Path(path), f"{name}_FILE points to {path}, which")
         return self._values.get(name, "")
 
 
-def _make_folder(path: Path) -> None:
+def _content(path: Path, subject: str) -> str:
     try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartupError(f"{subject} can't be read: {error}.") from None
+    if not text:
+        raise StartupError(f"{subject} is empty. Write the value into it, or remove it.")
+    return text
+
+
+def _make_folder(name: str) -> Path:
+    try:
+        path = Path(name).expanduser().resolve()
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # RuntimeError: `~somebody` without a home
+        reason = getattr(error, "strerror", None) or error
         raise StartupError(
-            f"The data folder {path} can't be made: {error.strerror}. Set BVO_DATA_DIR to a folder that is writable."
+            f"The data folder {name} can't be made: {reason}. Set BVO_DATA_DIR to a folder that is writable."
         ) from None
+    return path
 
 
 def _names(text: str) -> frozenset[str]:
@@ -111,7 +120,7 @@ def _generated_key(path: Path) -> str:
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
-        return path.read_text(encoding="utf-8").strip()
+        return _content(path, f"The secret key {path}")
     except OSError as error:
         raise StartupError(f"The data folder {path.parent} is not writable: {error.strerror}.") from None
     key = secrets.token_urlsafe(48)

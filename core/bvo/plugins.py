@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
@@ -161,23 +162,24 @@ def _third_parties(required: frozenset[str]) -> list[Plugin]:
 
 
 def _unloadable(name: str, reason: str) -> Plugin:
-    safe = "".join(letter if letter.isalnum() else "_" for letter in name.lower()).strip("_") or "unnamed"
+    safe = re.sub("[^a-z0-9]+", "_", name.lower()).strip("_") or "unnamed"
     info = PluginInfo(name=safe if safe[0].isalpha() else f"p{safe}", summary="")
     return Plugin(module=ModuleType(name), info=info, builtin=False, state="failed", reason=reason)
 
 
 def _in_order(found: list[Plugin]) -> list[Plugin]:
     by_name: dict[str, Plugin] = {}
-    for plugin in found:
+    for plugin in (plugin for plugin in found if plugin.state == "loaded"):
         if (other := by_name.setdefault(plugin.name, plugin)) is not plugin:
             raise StartupError(
                 f"Two plugins are named {plugin.name!r}: {other.package} and {plugin.package}. Uninstall one of them."
             )
     sorter = TopologicalSorter({name: plugin.info.requires for name, plugin in by_name.items()})
     try:
-        return [by_name[name] for name in sorter.static_order() if name in by_name]
+        ordered = [by_name[name] for name in sorter.static_order() if name in by_name]
     except CycleError as error:
         raise StartupError(f"Plugins require each other in a circle: {' -> '.join(error.args[1])}.") from None
+    return ordered + [plugin for plugin in found if plugin.state == "failed"]
 
 
 def _register(plugins: Plugins, plugin: Plugin) -> None:
@@ -186,7 +188,8 @@ def _register(plugins: Plugins, plugin: Plugin) -> None:
         plugins.manager.register(plugin.module, name=plugin.name)
         plugins.manager.check_pending()
     except Exception as error:
-        plugins.manager.unregister(plugin.module)
+        if plugins.manager.is_registered(plugin.module):
+            plugins.manager.unregister(plugin.module)
         plugins.fail(plugin, error)
 
 

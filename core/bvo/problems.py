@@ -7,17 +7,24 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, current_app, jsonify, request
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from werkzeug.exceptions import (
     BadRequest,
     Conflict,
     HTTPException,
     InternalServerError,
+    MethodNotAllowed,
+    NotFound,
+    RequestEntityTooLarge,
     ServiceUnavailable,
+    UnprocessableEntity,
 )
 from werkzeug.wrappers import Response
 
 log = logging.getLogger(__name__)
+
+WHOLE = "_schema"
+"""Marshmallow's name for what concerns no single field."""
 
 ErrorPage = Callable[[HTTPException], Any]
 """Renders an error for a browser. A web UI sets `app.extensions["bvo_error_page"]`."""
@@ -27,6 +34,8 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, respond)
     app.register_error_handler(IntegrityError, _integrity)
     app.register_error_handler(OperationalError, _operational)
+    app.register_error_handler(DataError, _value)
+    app.register_error_handler(OverflowError, _value)  # SQLite's driver, at a number beyond 64 bits
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -60,7 +69,7 @@ def _problem(error: HTTPException) -> Response:
     body: dict[str, Any] = {"type": "about:blank", "title": error.name, "status": error.code, "detail": _detail(error)}
     if errors := _errors(error):
         body["errors"] = errors
-        body["detail"] = "; ".join(f"{field}: {' '.join(messages)}" for field, messages in errors.items())
+        body["detail"] = "; ".join(_sentence(field, messages) for field, messages in errors.items())
     response = jsonify(body)
     response.status_code = error.code or 500
     response.mimetype = "application/problem+json"
@@ -68,10 +77,27 @@ def _problem(error: HTTPException) -> Response:
     return response
 
 
+def _sentence(field: str, messages: list[str]) -> str:
+    return " ".join(messages) if field == WHOLE else f"{field}: {' '.join(messages)}"
+
+
 def _detail(error: HTTPException) -> str:
     if isinstance(error, InternalServerError):
         return "The server failed at this request. It was logged; nothing was changed."
+    if error.description == type(error).description and (hint := _hint(error)):
+        return hint
     return str(error.description or error.name)
+
+
+def _hint(error: HTTPException) -> str:
+    """What to do, where werkzeug only says what is wrong."""
+    if isinstance(error, NotFound):
+        return "There is nothing at this address. Check the path, and the id in it."
+    if isinstance(error, MethodNotAllowed):
+        return f"{request.method} is not possible here. Possible are: {', '.join(sorted(error.valid_methods or ()))}."
+    if isinstance(error, RequestEntityTooLarge):
+        return f"The request is too large: at most {request.max_content_length} bytes are taken here. Send less."
+    return ""
 
 
 def _errors(error: HTTPException) -> dict[str, list[str]]:
@@ -102,6 +128,11 @@ def _operational(error: OperationalError) -> Any:
         "The database is busy or can't be reached. Nothing was changed; try again.", retry_after=2
     )
     return respond(answer)
+
+
+def _value(error: DataError | OverflowError) -> Any:
+    log.warning("The database refused a value: %s", error)
+    return respond(UnprocessableEntity("A number or a text in the request can't be stored. Send another one."))
 
 
 def _unexpected(error: Exception) -> Any:

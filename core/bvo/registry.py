@@ -73,8 +73,6 @@ def build(config: Config, plugins: Plugins) -> Registry:
     for plugin in list(plugins):
         _collect(registry, plugin)
         plugins.skip_dependents()
-    for entity in registry.of(hooks.EntityType).values():
-        registry.services[entity.service] = entity.service(entity)
     return registry
 
 
@@ -92,7 +90,8 @@ def _collect(registry: Registry, plugin: Plugin) -> None:
     try:
         for kind, records in contributed.items():
             _check_kind(plugin, kind, records)
-    except TypeError as error:
+        registry.services |= _services(registry, contributed[hooks.EntityType])
+    except Exception as error:
         registry.plugins.fail(plugin, error)
     if plugin.state != "loaded":
         return
@@ -111,12 +110,27 @@ def _check_kind(plugin: Plugin, kind: type[Any], records: list[Any]) -> None:
             )
 
 
+def _services(registry: Registry, entities: list[hooks.EntityType]) -> dict[type[Any], Any]:
+    services: dict[type[Any], Any] = {}
+    for entity in entities:
+        if entity.service in registry.services.keys() | services.keys():
+            raise TypeError(f"EntityType {entity.name!r}: another one has the same service class; give it a subclass")
+        services[entity.service] = entity.service(entity)
+    return services
+
+
 def _add(registry: Registry, plugin: Plugin, kind: type[Any], record: Any) -> None:
     owned = registry.records.setdefault(kind, {}).setdefault(record.name, [])
-    if owned and kind not in MERGED:
-        other = owned[0][0]
-        raise StartupError(
-            f"Two plugins give a {kind.__name__} named {record.name!r}: {other.name} ({other.package}) and"
-            f" {plugin.name} ({plugin.package}). Disable one of them with BVO_DISABLED_PLUGINS."
-        )
+    for other, present in owned:
+        if kind not in MERGED:
+            _refuse(kind, record.name, other, plugin)
+        for name in {setting.name for setting in present.settings} & {setting.name for setting in record.settings}:
+            _refuse(hooks.Setting, f"{record.name}.{name}", other, plugin)
     owned.append((plugin, record))
+
+
+def _refuse(kind: type[Any], name: str, first: Plugin, second: Plugin) -> None:
+    raise StartupError(
+        f"Two plugins give a {kind.__name__} named {name!r}: {first.name} ({first.package}) and"
+        f" {second.name} ({second.package}). Disable one of them with BVO_DISABLED_PLUGINS."
+    )

@@ -87,9 +87,11 @@ class EntityType:
             raise ValueError(f"EntityType {self.name!r}: views {sorted(unknown)} are none of {', '.join(VIEWS)}")
         if self.write_schema is None and (self.has("create") or self.has("update")):
             raise ValueError(f"EntityType {self.name!r}: its service creates or updates, so it needs a write_schema")
+        if missing := [action.name for action in self.actions if not self.has(action.name)]:
+            raise ValueError(f"EntityType {self.name!r}: its service has no method {', '.join(missing)}")
 
     def has(self, operation: str) -> bool:
-        """True where the service offers `operation`: create, update or delete."""
+        """True where the service offers `operation`: create, update, delete, or the name of an action."""
         return callable(getattr(self.service, operation, None))
 
     @property

@@ -40,7 +40,7 @@ class PermissionOut(Schema):
 class RoleIn(Schema):
     name = fields.String(required=True, validate=validate.Length(1, 100))
     description = fields.String(allow_none=True, validate=validate.Length(max=1000))
-    permissions = fields.List(fields.Nested(PermissionIn))
+    permissions = fields.List(fields.Nested(PermissionIn), validate=validate.Length(max=1000))
 
 
 class RoleOut(Schema):
@@ -54,7 +54,7 @@ class RoleOut(Schema):
 
 class UserIn(Schema):
     username = fields.String(required=True, validate=USERNAME)
-    email = fields.Email(allow_none=True)
+    email = fields.Email(allow_none=True, validate=validate.Length(max=254))
     full_name = fields.String(allow_none=True, validate=validate.Length(max=200))
     password = fields.String(required=True, load_only=True, validate=validate.Length(MIN_PASSWORD, MAX_PASSWORD))
     is_active = fields.Boolean()
@@ -71,7 +71,9 @@ class UserOut(Schema):
 
 
 class AssignmentIn(Schema):
-    role_ids = fields.List(fields.Integer(validate=validate.Range(1, 2**31 - 1)), required=True)
+    role_ids = fields.List(
+        fields.Integer(validate=validate.Range(1, 2**31 - 1)), required=True, validate=validate.Length(max=100)
+    )
 
 
 class AssignmentOut(Schema):

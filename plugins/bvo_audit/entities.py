@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import request
-from marshmallow import fields
+from marshmallow import ValidationError, fields, validate
 from sqlalchemy import Select, or_
-from webargs.flaskparser import parser
 
 from bvo.access import requires
-from bvo.entities import equals, everything, fetch_page, query_schema
+from bvo.entities import equals, everything, fetch_page, parser, query_schema
 from bvo_hookspecs import EntityType, Filter, NavItem
 
 from .models import AuditEvent
@@ -33,9 +32,14 @@ def _containing(query: Select[Any], value: str) -> Select[Any]:
 
 
 def _point_in_time() -> fields.AwareDateTime:
-    from datetime import UTC
+    return fields.AwareDateTime(default_timezone=UTC, validate=_within_utc)
 
-    return fields.AwareDateTime(default_timezone=UTC)
+
+def _within_utc(value: datetime) -> None:
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        raise ValidationError("Not a valid datetime.") from None
 
 
 @requires("audit:view")
@@ -69,7 +73,7 @@ AUDIT_EVENT = EntityType(
         Filter(name="to_time", field=_point_in_time(), apply=_until),
         equals(AuditEvent.actor_username, fields.String(), name="user"),
         equals(AuditEvent.actor_username, fields.String(), name="username"),
-        equals(AuditEvent.actor_user_id, fields.Integer(), name="user_id"),
+        equals(AuditEvent.actor_user_id, fields.Integer(validate=validate.Range(1, 2**31 - 1)), name="user_id"),
         equals(AuditEvent.action, fields.String()),
         equals(AuditEvent.action_type, fields.String()),
         equals(AuditEvent.entity_type, fields.String()),

@@ -35,9 +35,13 @@ class Play:
         server = self._folder / "server"
         if server.exists() and not (server / "bvo.db").exists():
             raise DemoFailed(f"{server} holds something else than an earlier demo. Choose another --folder.")
+        address = server / "url"
+        if address.exists() and Client(address.read_text()).healthy():
+            raise DemoFailed(f"A demo already runs in this folder, at {address.read_text()}. Choose another --folder.")
         shutil.rmtree(server, ignore_errors=True)
         for name in ("server", "runner"):
             (self._folder / name).mkdir(parents=True, exist_ok=True)
+        address.write_text(self.url)
         return self
 
     def __exit__(

@@ -12,7 +12,7 @@ from bvo_hookspecs import Action, EntityType, NavItem
 
 from . import states
 from .models import Job
-from .schemas import JobIn, JobOut
+from .schemas import ID, JobIn, JobOut
 from .service import JobService
 
 
@@ -35,8 +35,8 @@ JOB = EntityType(
     columns=("id", "status", "process", "robot", "created_at", "started_at", "finished_at"),
     filters=(
         equals(Job.status, fields.String(validate=validate.OneOf(states.STATES))),
-        equals(Job.process_id, fields.Integer()),
-        equals(Job.robot_id, fields.Integer()),
+        equals(Job.process_id, fields.Integer(validate=ID)),
+        equals(Job.robot_id, fields.Integer(validate=ID)),
     ),
     nav=NavItem(name="jobs", label="Jobs", order=10),
 )

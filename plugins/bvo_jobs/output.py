@@ -32,9 +32,7 @@ def append_log(job: Job, sequence: int, text: str, progress: Mapping[str, Any] |
             and session.scalar(same) is None
             and _kept_characters(job) < settings.get("jobs.log_max_kilobytes") * 1000
         ):
-            session.add(
-                LogChunk(job_id=job.id, attempt=job.attempt, sequence=sequence, text=text.replace("\0", "\ufffd"))
-            )
+            session.add(LogChunk(job_id=job.id, attempt=job.attempt, sequence=sequence, text=text))
 
 
 def read_log(job: Job, after: int) -> dict[str, Any]:

@@ -43,7 +43,11 @@ class JobOut(Schema):
 
 
 class LogQuery(Schema):
-    after = fields.Integer(load_default=0, metadata={"description": "The `next` of the answer before"})
+    after = fields.Integer(
+        load_default=0,
+        validate=validate.Range(0, 2**31 - 1),
+        metadata={"description": "The `next` of the answer before"},
+    )
 
 
 class LogOut(Schema):

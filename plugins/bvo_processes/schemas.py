@@ -11,7 +11,11 @@ class ProcessIn(Schema):
     name = fields.String(required=True, validate=validate.Length(1, 200))
     description = fields.String(allow_none=True, validate=validate.Length(max=2000))
     package_id = fields.Integer(required=True, validate=validate.Range(1, 2**31 - 1))
-    script_path = fields.String(required=True, metadata={"description": "The path of a .py file in the package"})
+    script_path = fields.String(
+        required=True,
+        validate=validate.Length(max=500),
+        metadata={"description": "The path of a .py file in the package"},
+    )
     is_active = fields.Boolean()
 
 

@@ -72,9 +72,9 @@ def add_artifact(row_id: int) -> Artifact:
     request.max_content_length = settings.get("jobs.artifact_max_megabytes") * 1_000_000 + 100_000
     file = request.files.get("file")
     name = (file.filename or "") if file else ""
-    if file is None or not name or len(name) > 500:
+    if file is None or not 0 < len(name) <= 500 or not name.isprintable():
         raise UnprocessableEntity(
-            "Send the file as multipart form field `file`, with a name of at most 500 characters."
+            "Send the file as multipart form field `file`, with a name of at most 500 printable characters."
         )
     return output.keep_artifact(job, name, file.stream)  # type: ignore[arg-type]
 

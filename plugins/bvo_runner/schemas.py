@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
+from bvo.entities import Forgiving
+
 ID = validate.Range(1, 2**31 - 1)
 
 
-class RunnerMessage(Schema):
+class RunnerMessage(Forgiving):
     """Runners are older or newer than the server: what one side does not know, it leaves alone."""
 
     class Meta:

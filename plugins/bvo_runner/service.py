@@ -97,7 +97,10 @@ def _machine(key: str | None) -> Machine | None:
 
 
 def _from_this_machine() -> bool:
-    return request.remote_addr is not None and ipaddress.ip_address(request.remote_addr).is_loopback
+    try:
+        return ipaddress.ip_address(request.remote_addr or "").is_loopback
+    except ValueError:
+        return False
 
 
 def _renewed(robot: Robot, machine: Machine | None) -> tuple[Robot, str]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import request
 from flask_smorest import Blueprint
-from werkzeug.exceptions import UnprocessableEntity
+from marshmallow import INCLUDE, Schema
 
 from bvo import settings
 from bvo.access import requires
@@ -14,6 +13,13 @@ from bvo.access import requires
 from . import service
 
 blueprint = Blueprint("settings", __name__, url_prefix="/api/settings", description="Settings")
+
+
+class ValuesIn(Schema):
+    """Values by name; the service checks them, as it knows the group."""
+
+    class Meta:
+        unknown = INCLUDE
 
 
 @blueprint.get("")
@@ -34,10 +40,8 @@ def one_group(group: str) -> dict[str, Any]:
 
 @blueprint.put("/<group>")
 @requires("settings:edit")
+@blueprint.arguments(ValuesIn)
 @blueprint.response(200)
-def update_group(group: str) -> dict[str, Any]:
+def update_group(values: dict[str, Any], group: str) -> dict[str, Any]:
     """Change some values of a group; those that are left out stay"""
-    values = request.get_json()
-    if not isinstance(values, dict):
-        raise UnprocessableEntity("Send a JSON object with the keys to change.")
     return service.update(group, values)

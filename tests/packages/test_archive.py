@@ -66,7 +66,10 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "end record only": (pack(), "holds no files"),
     "folders only": (pack(Entry("a/", b"")), "holds no files"),
     "no script": (pack(Entry("readme.md")), "holds no .py file"),
-    "script only as Finder twin": (pack(Entry("__MACOSX/._main.py"), Entry("a/._b.py")), "holds no .py file"),
+    "script only as Finder twin": (
+        pack(Entry("__MACOSX/._main.py"), Entry("a/._b.py"), Entry("._c.py")),
+        "holds no .py file",
+    ),
     "count too low": (pack(MAIN, Entry("b.txt"), count=1), "wrong number of members"),
     "count too high": (pack(MAIN, count=2), "damaged"),
     "several disks": (pack(MAIN, disk=1), "one part of several"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Callable
 from typing import Any
@@ -369,11 +370,18 @@ def test_pages_hold_no_inline_script_or_style(admin: Api, signed_in: Browser) ->
 def test_a_static_file_is_kept_for_a_year_under_its_version(signed_in: Browser) -> None:
     found = re.search(r'href="(/ui/static/app\.css\?v=\w+)"', signed_in.get("/ui/").text)
     assert found
-    with signed_in.get(found[1]) as response:
-        assert "immutable" in response.headers["Cache-Control"]
-    with signed_in.get("/ui/static/app.css") as response:
-        assert "immutable" not in response.headers.get("Cache-Control", "")
-    signed_in.get("/ui/static/..%2f__init__.py", 404)
+    plain = signed_in.get(found[1])
+    assert "immutable" in plain.headers["Cache-Control"]
+    packed = signed_in.get(found[1], **{"Accept-Encoding": "gzip, br"})
+    assert gzip.decompress(packed.data) == plain.data
+    assert packed.headers["ETag"] != plain.headers["ETag"]
+    signed_in.get(found[1], 304, **{"If-None-Match": plain.headers["ETag"]})
+    assert signed_in.get("/ui/static/app.css").headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize("name", ["..%2f__init__.py", "%2e%2e/__init__.py", "nothing.css", "vendor"])
+def test_nothing_but_static_files_is_served(visitor: Browser, name: str) -> None:
+    visitor.get(f"/ui/static/{name}", 404)
 
 
 def test_errors_of_the_api_stay_problems(visitor: Browser) -> None:

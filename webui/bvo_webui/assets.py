@@ -1,28 +1,44 @@
-"""Static files: kept by browsers for a year, under an address that changes with their content."""
+"""Static files: compressed, and kept by browsers for a year under an address that changes with their content."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import mimetypes
 from functools import lru_cache
 from pathlib import Path
 
-from flask import request, send_from_directory, url_for
+from flask import request, url_for
+from werkzeug.exceptions import NotFound
+from werkzeug.security import safe_join
 from werkzeug.wrappers import Response
 
 from bvo import access
 
 FOLDER = Path(__file__).parent / "static"
+TEXT = (".css", ".js", ".svg", ".txt")
 YEAR_SECONDS = 365 * 24 * 3600
 
 
 @access.public
 def view(name: str) -> Response:
-    response = send_from_directory(FOLDER, name)
+    found = safe_join(str(FOLDER), name)
+    if found is None or not Path(found).is_file():
+        raise NotFound
+    path = Path(found)
+    packed = path.suffix in TEXT and request.accept_encodings.quality("gzip") > 0
+    response = Response(
+        _content(path, path.stat().st_mtime_ns, packed), mimetype=mimetypes.guess_type(name)[0] or "text/plain"
+    )
+    response.set_etag(f"{version(name)}{'-gzip' if packed else ''}")
+    response.vary.add("Accept-Encoding")
+    if packed:
+        response.content_encoding = "gzip"
     if request.args.get("v"):
-        response.cache_control.public = True
-        response.cache_control.max_age = YEAR_SECONDS
-        response.cache_control.immutable = True
-    return response
+        response.headers["Cache-Control"] = f"public, max-age={YEAR_SECONDS}, immutable"
+    else:
+        response.headers["Cache-Control"] = "no-cache"
+    return response.make_conditional(request)
 
 
 def url(name: str) -> str:
@@ -39,3 +55,8 @@ def version(name: str) -> str | None:
 @lru_cache(maxsize=64)
 def _hash(path: Path, modified_ns: int) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+@lru_cache(maxsize=64)
+def _content(path: Path, modified_ns: int, packed: bool) -> bytes:
+    return gzip.compress(path.read_bytes(), mtime=0) if packed else path.read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .arguments import Forgiving, parser
 from .filters import equals, everything, flag, search
 from .query import Page, fetch_page, find
 from .routes import ROW, blueprints, query_schema
@@ -11,6 +12,7 @@ __all__ = [
     "ROW",
     "Creates",
     "Deletes",
+    "Forgiving",
     "Page",
     "Service",
     "Updates",
@@ -20,6 +22,7 @@ __all__ = [
     "fetch_page",
     "find",
     "flag",
+    "parser",
     "query_schema",
     "search",
 ]

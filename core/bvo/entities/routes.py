@@ -126,7 +126,10 @@ def query_schema(entity: EntityType) -> Schema:
     paging: dict[str, fields.Field[Any]] = {
         "page": fields.Integer(load_default=1, validate=validate.Range(1, 100_000)),
         "page_size": fields.Integer(load_default=DEFAULT_PAGE_SIZE, validate=validate.Range(1, MAX_PAGE_SIZE)),
-        "after": fields.Integer(metadata={"description": "Rows that follow this id in the list; see the Link header"}),
+        "after": fields.Integer(
+            validate=validate.Range(0, MAX_ID),
+            metadata={"description": "Rows that follow this id in the list; see the Link header"},
+        ),
     }
     filters = {criterion.name: criterion.field for criterion in entity.filters}
     return Schema.from_dict({**filters, **paging}, name=f"{entity.name}_query")(unknown=EXCLUDE)

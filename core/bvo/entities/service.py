@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Conflict
 
@@ -81,5 +82,10 @@ class Deletes(Service[M]):
             row = self.get(row_id)
             before = events.snapshot(self.entity, row)
             session.delete(row)
-            session.flush()
+            try:
+                session.flush()
+            except IntegrityError:
+                raise Conflict(
+                    f"{self.entity.label} {row_id} is still used by others. Remove those first; what they need can't go."
+                ) from None
             events.emit("deleted", self.entity, row, before=before)
