@@ -81,7 +81,7 @@ def app(make_app: Callable[..., Flask]) -> Flask:
 
 
 @pytest.fixture
-def context(app: Flask) -> Iterator[Flask]:
+def app_context(app: Flask) -> Iterator[Flask]:
     """The app inside its context, as the worker and the CLI have it."""
     with app.app_context():
         yield app

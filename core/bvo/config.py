@@ -95,6 +95,8 @@ def _database_url(values: _Values, data_dir: Path) -> str:
     if not url:
         return f"sqlite:///{(data_dir / 'bvo.db').as_posix()}"
     scheme, separator, rest = url.partition("://")
+    if scheme.startswith("postgres") and rest.partition("?")[0].count("@") > 1:
+        raise StartupError("BVO_DATABASE_URL has more than one `@`: percent-encode that of the password as %40.")
     if scheme in ("postgres", "postgresql"):
         return f"postgresql+psycopg://{rest}"
     if not separator or scheme.split("+")[0] not in ("sqlite", "postgresql"):

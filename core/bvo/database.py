@@ -89,12 +89,16 @@ db = SQLAlchemy(session_options={"expire_on_commit": False})
 
 
 def init_app(app: Flask, config: Config) -> None:
-    url = make_url(config.database_url)
-    options: dict[str, Any] = {"url": url}
-    if url.get_backend_name() == "postgresql":
-        options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
-    app.config["SQLALCHEMY_ENGINES"] = {"default": options}
-    db.init_app(app)
+    """Make the engine; it connects when it is used first. Raises StartupError where the URL names no usable one."""
+    try:
+        url = make_url(config.database_url)
+        options: dict[str, Any] = {"url": url}
+        if url.get_backend_name() == "postgresql":
+            options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
+        app.config["SQLALCHEMY_ENGINES"] = {"default": options}
+        db.init_app(app)
+    except (SQLAlchemyError, ImportError, ValueError) as error:
+        raise StartupError(f"BVO_DATABASE_URL can't be used: {error}. Its value is not shown here.") from None
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             _prepare_sqlite(db.engine)
@@ -127,12 +131,15 @@ def transaction() -> Iterator[Session]:
 
 def after_commit(callback: Callable[[], None]) -> None:
     """Run `callback` after the running transaction was committed; never where it is rolled back."""
-    db.session.info[WRITE].append(callback)
+    waiting: list[Callable[[], None]] | None = db.session.info.get(WRITE)
+    if waiting is None:
+        raise RuntimeError("after_commit needs a transaction: call it inside of `with transaction()`")
+    waiting.append(callback)
 
 
 def check_reachable(config: Config) -> None:
     """Raise StartupError, without the password, where the database does not answer."""
-    shown = make_url(config.database_url).render_as_string(hide_password=True)
+    shown = make_url(config.database_url).set(query={}).render_as_string()  # the query may hold a password, too
     try:
         with db.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
@@ -141,8 +148,6 @@ def check_reachable(config: Config) -> None:
         raise StartupError(
             f"The database {shown} does not answer: {reason}. Is it running? Check BVO_DATABASE_URL."
         ) from None
-    except (SQLAlchemyError, ImportError) as error:
-        raise StartupError(f"The database {shown} can't be used: {error}. Check BVO_DATABASE_URL.") from None
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -26,6 +26,7 @@ class UserService(Creates[User], Updates[User]):
 
     def update(self, row_id: int, data: Mapping[str, Any]) -> User:
         with transaction() as session:
+            _check_may_change(self.get(row_id))
             if data.get("is_active") is False:
                 _keep_an_administrator(session, without=row_id)
             return super().update(row_id, _with_hash(data))
@@ -34,6 +35,7 @@ class UserService(Creates[User], Updates[User]):
         """Replace a user's roles. Raises UnprocessableEntity for unknown ones, Forbidden for what the caller lacks."""
         with transaction() as session:
             user = self.get(row_id)
+            _check_may_change(user)
             roles = list(session.scalars(select(Role).where(Role.id.in_(role_ids)).order_by(Role.id)))
             if missing := set(role_ids) - {role.id for role in roles}:
                 raise UnprocessableEntity(f"There are no roles with these ids: {sorted(missing)}.")
@@ -59,21 +61,27 @@ class RoleService(Creates[Role], Updates[Role], Deletes[Role]):
 
     def update(self, row_id: int, data: Mapping[str, Any]) -> Role:
         with transaction() as session:
-            self._check_changeable(row_id)
-            if "permissions" in data:  # the unique (role, artifact) asks for the old rows to go first
-                before = self.get(row_id)
-                before.permissions = []
+            role = self._changeable(row_id)
+            self.check_unique(session, data, row_id)
+            values, before = _with_permissions(data), events.snapshot(self.entity, role)
+            if "permissions" in values:  # the unique (role, artifact) asks for the old rows to go first
+                role.permissions = []
                 session.flush()
-            return super().update(row_id, _with_permissions(data))
+            for name, value in values.items():
+                setattr(role, name, value)
+            session.flush()
+            events.emit("updated", self.entity, role, before=before)
+            return role
 
     def delete(self, row_id: int) -> None:
         with transaction():
-            self._check_changeable(row_id)
+            self._changeable(row_id)
             super().delete(row_id)
 
-    def _check_changeable(self, row_id: int) -> None:
+    def _changeable(self, row_id: int) -> Role:
         if (role := self.get(row_id)).is_builtin:
             raise Conflict(f"The role {role.name} is built in and can't be changed. Create one of your own.")
+        return role
 
 
 def load_principal(user_id: int) -> Principal | None:
@@ -120,7 +128,15 @@ def _check_grantable(everything: bool, permissions: list[str]) -> None:
         raise Forbidden(f"You can't grant what you lack: {', '.join(lacking) or 'everything'}.")
 
 
+def _check_may_change(user: User) -> None:
+    """Nobody changes a user who may do more: with a new password they would be that user."""
+    giver, changed = access.principal(), principal_of(user)
+    if (changed.is_admin and not giver.is_admin) or not all(map(giver.can, changed.permissions)):
+        raise Forbidden(f"You can't change {user.username}, who may do more than you. Ask an administrator.")
+
+
 def _keep_an_administrator(session: Session, without: int) -> None:
+    session.execute(select(Role.id).where(Role.is_admin).with_for_update())  # one such check at a time
     others = select(User.id).join(User.roles).where(Role.is_admin, User.is_active, User.id != without).limit(1)
     if session.scalar(others) is None:
         raise Conflict("This is the last administrator. Make another user an administrator first.")

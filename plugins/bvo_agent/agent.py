@@ -96,7 +96,7 @@ class Agent:
         try:
             return Job.from_claim(claim) if claim else None
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            logger.error("the server sent a job that this runner does not understand: %r", claim)
+            logger.error("the server sent a job that this runner does not understand: %r", error)
             raise Unavailable("a job was not understood") from error
 
 

@@ -7,7 +7,6 @@ import shutil
 import time
 import zipfile
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from .api import Client
@@ -44,9 +43,7 @@ class Play:
         address.write_text(self.url)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *ended_by: object) -> None:
         for child in reversed(self._children):
             child.stop()
 

@@ -92,7 +92,7 @@ def finish(job_id: int, robot_id: int, lease_token: str | None, outcome: Mapping
     """Accept the result of the attempt that holds the job. The same again changes nothing; another is a Conflict."""
     fingerprint = hashlib.sha256(json.dumps(outcome, sort_keys=True).encode()).hexdigest()
     with transaction() as session:
-        known = session.get(Job, job_id)
+        known = session.get(Job, job_id, with_for_update={"of": Job})  # a cancel at the same time waits, or was first
         if known and known.robot_id == robot_id and known.result_fingerprint == fingerprint:
             return known
         job = held(job_id, robot_id, lease_token)

@@ -48,6 +48,7 @@ class JobService(Service[Job]):
         """Cancel what has not ended. A robot that runs it is told to stop with its next heartbeat."""
         with transaction() as session:
             job = self.get(row_id)
+            session.refresh(job, ["status"], with_for_update=True)  # a result at the same time waits, or was first
             before = events.snapshot(self.entity, job)
             states.check(job.status, states.CANCELED)
             job.status, job.finished_at = states.CANCELED, utcnow()

@@ -85,8 +85,8 @@ def add_artifact(row_id: int) -> Artifact:
 @blueprint.response(200, schemas.StatusOut)
 def update(data: dict[str, Any], row_id: int) -> Any:
     """Report the result. The same result again is accepted; another one, or that of a lost attempt, is a conflict"""
-    lease = request.headers.get(LEASE_HEADER) or data.pop("lease_token", None)
-    execution.finish(row_id, service.robot_id(None), lease, data)
+    lease = data.pop("lease_token", None)
+    execution.finish(row_id, service.robot_id(None), request.headers.get(LEASE_HEADER) or lease, data)
     return {"status": "ok"}
 
 

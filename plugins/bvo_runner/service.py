@@ -11,6 +11,7 @@ from werkzeug.exceptions import Forbidden, Unauthorized
 
 from bvo import access, registry, settings
 from bvo.database import db, transaction
+from bvo_hookspecs import Principal
 from bvo_jobs import execution
 from bvo_machines.models import Machine
 from bvo_machines.service import find_by_key
@@ -29,6 +30,7 @@ def register(name: str, machine_info: str | None, machine_key: str | None) -> di
     Raises Unauthorized without proof, and Forbidden where the robot belongs to another machine.
     """
     machine = _machine(machine_key)
+    access.act_as(Principal(kind="robot", id=None, name=name))
     with transaction():
         robot = db.session.scalars(select(Robot).where(Robot.name == name)).one_or_none()
         robot, token = _renewed(robot, machine) if robot else _created(name, machine)

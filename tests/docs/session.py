@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from docs.markdown import Block
 from support.servers import environment
@@ -40,8 +41,10 @@ def sessions(found: Iterable[Block]) -> dict[str, list[Block]]:
     return grouped
 
 
-def run(found: Iterable[Block], folder: Path, replaced: Mapping[str, str], seconds: float = 120) -> str:
-    """Run the blocks; returns what they printed. Fails with all of it where one of them fails."""
+def run(
+    found: Iterable[Block], folder: Path, replaced: Mapping[str, str], seconds: float = 120, **variables: Any
+) -> str:
+    """Run the blocks, after replacing some texts; returns what they printed. Fails with all of it where one fails."""
     script = BEGIN + "".join(_lines(block, number) for number, block in enumerate(found))
     for text, instead in replaced.items():
         script = script.replace(text, instead)
@@ -49,7 +52,7 @@ def run(found: Iterable[Block], folder: Path, replaced: Mapping[str, str], secon
     process = subprocess.Popen(
         ["bash", "-c", script],
         cwd=folder,
-        env=_surroundings(folder / "home"),
+        env={**_surroundings(folder / "home"), **{name: str(value) for name, value in variables.items()}},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -13,9 +13,8 @@ from support.servers import Server, bvo, queue_job
 
 
 def test_a_wrong_machine_key_ends_the_runner_with_a_message(server: Server, tmp_path: Path) -> None:
-    refused = bvo(
-        "runner", "--url", server.url, "--name", "stranger", "--home", str(tmp_path), BVO_RUNNER_MACHINE_KEY="bvom_wrong"
-    )
+    command = ("runner", "--url", server.url, "--name", "stranger", "--home", str(tmp_path))
+    refused = bvo(*command, BVO_RUNNER_MACHINE_KEY="bvom_wrong")
     assert refused.returncode == 3
     assert "machine key is not valid" in refused.stderr
     assert "Traceback" not in refused.stderr

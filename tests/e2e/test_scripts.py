@@ -1,4 +1,4 @@
-"""What scripts do to a real runner and a real server, good and bad: each job ends as it should, and the next one runs."""
+"""What scripts do to a real runner and a real server: each job ends as it should, and the next one runs."""
 
 from __future__ import annotations
 

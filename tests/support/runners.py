@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from support.servers import BVO, Server, environment
@@ -26,7 +25,7 @@ class Runner:
             self.process = subprocess.Popen([*BVO, *self._arguments], env=self._environment, stdout=log, stderr=log)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *ended_by: object) -> None:
         if self.process.poll() is None:
             self.process.terminate()
         self.process.wait(30)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import requests
@@ -45,7 +44,7 @@ class Server:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *ended_by: object) -> None:
         self.session.close()
         self.stop()
 
@@ -85,7 +84,7 @@ class Server:
 
 def queue_job(server: Server, name: str, files: dict[str, bytes | str], script: str = "main.py", **body: Any) -> int:
     """Upload these files as a package, define a process on a script of it, and queue a job; returns the job's id."""
-    upload = {"file": (f"{name}_1.0.0.zip", zipped(files))}
+    upload = {"file": (f"{name.lower().replace(' ', '-')}_1.0.0.zip", zipped(files))}
     package = server.call("POST", "/api/packages/upload", files=upload)
     definition = {"name": name, "package_id": package["id"], "script_path": script}
     process = server.call("POST", "/api/processes", json=definition)

@@ -50,7 +50,13 @@ def _connect(state: BlueprintSetupState) -> None:
     state.app.extensions["bvo_error_page"] = errors.page
     state.app.extensions["bvo_webui_observers"] = Observers()
     # Flask's own session carries nothing but the message that a page shows after a redirect
-    state.app.config.update(SESSION_COOKIE_NAME="bvo_flash", SESSION_COOKIE_PATH="/ui", SESSION_COOKIE_SAMESITE="Lax")
+    contributed: Registry = state.app.extensions["bvo"]
+    state.app.config.update(
+        SESSION_COOKIE_NAME="bvo_flash",
+        SESSION_COOKIE_PATH="/ui",
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=not contributed.config.development,
+    )
 
 
 def _find_templates(app: Flask) -> None:

@@ -82,7 +82,7 @@ def tone(state: Any) -> str:
 
 def words(name: Any) -> str:
     """A label from a name: `created_at` is `Created`, `is_active` is `Active`, `queue_items` is `Queue items`."""
-    text = re.sub(r"^is_|_at$|_id$", "", str(name)) or str(name)
+    text = re.sub(r"^is_|_at$|_id$|_bytes$", "", str(name)) or str(name)
     parts = [SPELLINGS.get(part, part) for part in text.replace("-", "_").split("_")]
     label = " ".join(parts)
     return label[:1].upper() + label[1:]

@@ -16,7 +16,7 @@ from bvo_hookspecs import EntityType
 from .text import moment, words
 
 Kind = Literal[
-    "code", "flag", "grid", "link", "long", "masked", "none", "number", "state", "tags", "text", "time", "tree"
+    "code", "flag", "grid", "link", "long", "masked", "none", "number", "size", "state", "tags", "text", "time", "tree"
 ]
 LONG_TEXT = 100
 NAMES = ("name", "title", "username", "email", "reference")
@@ -94,7 +94,7 @@ def _kind(name: str, field: fields.Field[Any] | None, value: Any) -> Kind:
     if isinstance(value, bool):
         return "flag"
     if isinstance(value, int | float):
-        return "number"
+        return "size" if name.endswith("_bytes") else "number"
     if isinstance(value, list | tuple):
         return _list_kind(value)
     if (isinstance(field, fields.DateTime) or name.endswith("_at")) and moment(value):

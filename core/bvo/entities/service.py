@@ -86,6 +86,6 @@ class Deletes(Service[M]):
                 session.flush()
             except IntegrityError:
                 raise Conflict(
-                    f"{self.entity.label} {row_id} is still used by others. Remove those first; what they need can't go."
+                    f"{self.entity.label} {row_id} can't be deleted: others still use it. Delete those first."
                 ) from None
             events.emit("deleted", self.entity, row, before=before)

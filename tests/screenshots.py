@@ -1,0 +1,59 @@
+"""Makes the pictures of the documentation: a real server and runner do some work, a real browser looks at it.
+
+    python tests/screenshots.py docs/images
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from support.runners import Runner, wait_for_job
+from support.servers import Server, queue_job
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "packages" / "sales_report"
+PICTURES = {"dashboard": "/ui/", "job": "/ui/jobs/1"}
+SIZE = {"width": 1280, "height": 800}
+
+
+def work(server: Server) -> None:
+    """Some jobs with different ends."""
+    files = {path.name: path.read_bytes() for path in EXAMPLE.iterdir() if path.is_file()}
+    first = queue_job(server, "Sales report", files)
+    wait_for_job(server, first)
+    process = server.call("GET", f"/api/jobs/{first}")["process_id"]
+    for _ in range(4):
+        wait_for_job(server, server.call("POST", "/api/jobs", json={"process_id": process})["id"])
+    broken = {"main.py": "raise ValueError('invoice 4711 has no date')"}
+    wait_for_job(server, queue_job(server, "Invoice import", broken))
+    wait_for_job(server, queue_job(server, "Nightly cleanup", {"main.py": "import time; time.sleep(60)"}), "running")
+    server.call("POST", "/api/jobs", json={"process_id": process})
+
+
+def take(browser: Browser, url: str, folder: Path) -> None:
+    page = browser.new_page(viewport=SIZE, device_scale_factor=1.5, color_scheme="light")
+    page.goto(f"{url}/ui/login")
+    page.fill("input[name=username]", "admin")
+    page.fill("input[name=password]", "admin123")
+    page.click("main button")
+    for name, path in PICTURES.items():
+        page.goto(url + path)
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=folder / f"{name}.png")
+
+
+def main(folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as scratch, Server(Path(scratch)) as server:
+        server.log_in()
+        with Runner(server, Path(scratch) / "home", name="robot-01"), sync_playwright() as playwright:
+            work(server)
+            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+            take(browser, server.url, folder)
+            browser.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,42 @@
+"""All that an app keeps: the rows of every table, and the files in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import inspect, select
+
+from bvo.database import Base, db
+
+
+class State:
+    def __init__(self, app: Flask, data_dir: Path) -> None:
+        self._app = app
+        self._store = data_dir / "store"
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """The rows of a table, as the database has them."""
+        with self._app.app_context():
+            return [dict(row._mapping) for row in db.session.execute(select(Base.metadata.tables[table]))]
+
+    def everything(self) -> dict[str, list[dict[str, Any]]]:
+        """The rows of every table that the app's plugins have."""
+        with self._app.app_context():
+            present = inspect(db.engine).get_table_names()
+        return {name: self.rows(name) for name in sorted(present) if name in Base.metadata.tables}
+
+    def files(self) -> set[str]:
+        """The files in the store, by their paths in it."""
+        return {path.relative_to(self._store).as_posix() for path in self._store.rglob("*") if path.is_file()}
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Whatever happens inside leaves no row, no audit event, no outbox event and no file."""
+        before = (self.everything(), self.files())
+        yield
+        assert (self.everything(), self.files()) == before
+
