@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from bvo_hookspecs import AuditSink, EntityType, Event, Principal
 
 from . import access, outbox, registry
 from .database import after_commit, transaction, utcnow
+
+log = logging.getLogger(__name__)
 
 MASK = "***"
 ACTIONS = {"created": ("create", "created"), "updated": ("update", "modified"), "deleted": ("delete", "deleted")}
@@ -82,7 +85,12 @@ def _write(session: Session, event: Event) -> None:
 
 
 def _announce(event: Event) -> None:
-    committed.send(registry.current(), event=event)
+    known = registry.current()
+    for receiver in committed.receivers_for(known):
+        try:
+            receiver(known, event=event)
+        except Exception:  # the change is committed: whoever made it must not be told that it failed
+            log.exception("%r failed at the event %s", receiver, event.type)
 
 
 def _sortable_id() -> str:

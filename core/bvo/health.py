@@ -46,5 +46,6 @@ def _state(observers: Observers, plugin: Any, check: HealthCheck) -> str:
     try:
         observers.call(plugin, check.name, check.check)
     except ObserverFailed:
+        db.session.rollback()  # else, on PostgreSQL, every later check that asks the database fails, too
         return "failed"
     return "ok"

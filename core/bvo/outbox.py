@@ -12,13 +12,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from flask import current_app
 from sqlalchemy import Index, delete, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from bvo_hookspecs import AuditSink, Event, PluginInfo, WebhookEmitter
 
 from . import leases, registry, tokens
-from .database import Base, BigId, Json, db, transaction, utcnow
+from .database import Base, BigId, Json, transaction, utcnow
 from .observers import ObserverFailed, Observers
 
 BATCH = 100
@@ -77,8 +78,10 @@ def dispatch(observers: Observers) -> int:
             ttl=LEASE,
             limit=BATCH,
         )
-    for row in db.session.scalars(select(OutboxEvent).where(OutboxEvent.id.in_(lease.ids)).order_by(OutboxEvent.id)):
-        _settle(row.id, row.attempt, lease, *_deliver(row, consumers, observers))
+        wanted = (OutboxEvent.id, OutboxEvent.event, OutboxEvent.pending, OutboxEvent.attempt)
+        rows = session.execute(select(*wanted).where(OutboxEvent.id.in_(lease.ids)).order_by(OutboxEvent.id)).all()
+    for row in rows:
+        _settle(row.id, row.attempt, lease, *_deliver(_from_json(row.event), row.pending, consumers, observers))
     return len(lease.ids)
 
 
@@ -106,19 +109,27 @@ def _consumers() -> list[_Consumer]:
     return sinks + emitters
 
 
-def _deliver(row: OutboxEvent, consumers: list[_Consumer], observers: Observers) -> tuple[list[str], str | None]:
+def _deliver(
+    event: Event, pending: list[str] | None, consumers: list[_Consumer], observers: Observers
+) -> tuple[list[str], str | None]:
     """Hand the event to those that wait for it; returns who still waits, and the last error."""
-    event, waiting, error = _from_json(row.event), [], None
+    waiting, error = [], None
     for consumer in consumers:
-        if row.pending is not None and consumer.name not in row.pending:
+        if pending is not None and consumer.name not in pending:
             continue
         try:
-            if observers.call(consumer.plugin, consumer.name, consumer.accepts, event.type):
-                observers.call(consumer.plugin, consumer.name, consumer.take, event)
+            with current_app.app_context():  # a session of its own: what one consumer leaves broken harms no other
+                _hand_over(event, consumer, observers)
         except ObserverFailed as failure:
             waiting.append(consumer.name)
             error = str(failure)
     return waiting, error
+
+
+def _hand_over(event: Event, consumer: _Consumer, observers: Observers) -> None:
+    """`accepts` has a breaker of its own: its success must not hide that `take` fails every time."""
+    if observers.call(consumer.plugin, f"{consumer.name}.accepts", consumer.accepts, event.type):
+        observers.call(consumer.plugin, consumer.name, consumer.take, event)
 
 
 def _settle(row_id: int, attempt: int, lease: leases.Lease, waiting: list[str], error: str | None) -> None:

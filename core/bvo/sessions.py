@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from flask import Flask, current_app, request
 from flask_jwt_extended import JWTManager, create_access_token, get_csrf_token, set_access_cookies, unset_jwt_cookies
+from jwt.exceptions import PyJWTError
 from werkzeug.wrappers import Response
 
 from bvo_hookspecs import AuthProvider, Principal
@@ -83,7 +84,10 @@ def end(response: Response) -> None:
 def csrf_token() -> str:
     """What a form of this session sends as `csrf_token`, or htmx as `X-CSRF-TOKEN`; empty without a session."""
     cookie = request.cookies.get(current_app.config["JWT_ACCESS_COOKIE_NAME"])
-    return get_csrf_token(cookie) if cookie else ""
+    try:
+        return get_csrf_token(cookie) if cookie else ""
+    except PyJWTError:
+        return ""  # an expired session, or one of another server
 
 
 def _ask(username: str, password: str) -> Principal | None:

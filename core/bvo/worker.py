@@ -54,8 +54,8 @@ class Worker:
     def step(self) -> int:
         """Run what is due and deliver one batch; returns the number of events that were taken."""
         try:
+            self._run_due()
             with self._app.app_context():
-                self._run_due()
                 return outbox.dispatch(self._observers)
         except Exception:
             log.exception("The worker failed at a step and goes on")
@@ -68,6 +68,7 @@ class Worker:
                 continue
             scheduled.due = time.monotonic() + scheduled.task.every.total_seconds()
             try:
-                self._observers.call(scheduled.plugin, scheduled.task.name, scheduled.task.run)
+                with self._app.app_context():  # a session of its own: what one task leaves broken harms no other
+                    self._observers.call(scheduled.plugin, scheduled.task.name, scheduled.task.run)
             except ObserverFailed:
                 continue  # logged there; it is due again in its own time

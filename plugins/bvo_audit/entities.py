@@ -31,6 +31,10 @@ def _containing(query: Select[Any], value: str) -> Select[Any]:
     return query.where(or_(*(column.icontains(value, autoescape=True) for column in columns)))
 
 
+def _by(query: Select[Any], value: str) -> Select[Any]:
+    return query.where(AuditEvent.actor_username == value)
+
+
 def _point_in_time() -> fields.AwareDateTime:
     return fields.AwareDateTime(default_timezone=UTC, validate=_within_utc)
 
@@ -71,8 +75,8 @@ AUDIT_EVENT = EntityType(
         Filter(name="q", field=fields.String(), apply=_containing),
         Filter(name="from_time", field=_point_in_time(), apply=_since),
         Filter(name="to_time", field=_point_in_time(), apply=_until),
-        equals(AuditEvent.actor_username, fields.String(), name="user"),
-        equals(AuditEvent.actor_username, fields.String(), name="username"),
+        Filter(name="user", field=fields.String(), apply=_by),
+        Filter(name="username", field=fields.String(), apply=_by),
         equals(AuditEvent.actor_user_id, fields.Integer(validate=validate.Range(1, 2**31 - 1)), name="user_id"),
         equals(AuditEvent.action, fields.String()),
         equals(AuditEvent.action_type, fields.String()),

@@ -91,7 +91,12 @@ class Artifact(Base):
 
     @property
     def store_key(self) -> str:
-        return f"artifacts/{self.job_id}/{self.sha256}"
+        return store_key(self.job_id, self.sha256)
+
+
+def store_key(job_id: int, sha256: str) -> str:
+    """Where an artifact's file lies in the store."""
+    return f"artifacts/{job_id}/{sha256}"
 
 
 Robot.current_job_id = column_property(

@@ -13,11 +13,12 @@ from bvo import settings, stores
 from bvo.database import db, transaction
 
 from . import states
-from .models import Artifact, Job, LogChunk
+from .models import Artifact, Job, LogChunk, store_key
 
 PAGE = 500
 """Chunks of a log that one answer holds at most; the robot makes them 64 kB at most, and mostly far smaller."""
 MAX_ANSWER_CHARACTERS = 1_000_000
+TAIL_CHUNKS, TAIL_CHARACTERS = 50, 100_000
 
 
 def append_log(job: Job, sequence: int, text: str, progress: Mapping[str, Any] | None) -> None:
@@ -49,22 +50,25 @@ def read_log(job: Job, after: int) -> dict[str, Any]:
     return {"text": "".join(pieces), "next": last, "finished": states.is_final(job.status) and not pieces}
 
 
-def tail(job: Job, chunks: int = 100) -> str:
-    """The end of the log."""
+def tail(job: Job) -> str:
+    """The end of the log, as much as a page shows."""
     query = select(LogChunk.text).filter_by(job_id=job.id, attempt=job.attempt)
-    latest = list(db.session.scalars(query.order_by(LogChunk.sequence.desc()).limit(chunks)))
-    return "".join(reversed(latest))
+    latest = list(db.session.scalars(query.order_by(LogChunk.sequence.desc()).limit(TAIL_CHUNKS)))
+    return "".join(reversed(latest))[-TAIL_CHARACTERS:]
 
 
 def keep_artifact(job: Job, name: str, source: BinaryIO) -> Artifact:
     """Keep a file of the job; the same name again replaces it. Raises RequestEntityTooLarge."""
     sha256, size = _measure(source)
-    artifact = _existing(job, name) or Artifact(job_id=job.id, attempt=job.attempt, name=name)
-    artifact.sha256, artifact.size_bytes = sha256, size
-    stores.current().put(artifact.store_key, source)
+    job_id, attempt = job.id, job.attempt
+    stores.current().put(store_key(job_id, sha256), source)
     with transaction() as session:
-        session.merge(artifact)
-    return _existing(job, name) or artifact
+        artifact = _existing(job, name) or Artifact(job_id=job_id, attempt=attempt, name=name)
+        replaced, artifact.sha256, artifact.size_bytes = artifact.sha256, sha256, size
+        session.add(artifact)
+    if replaced and replaced != sha256:
+        _forget_unused(job_id, replaced)
+    return artifact
 
 
 def artifacts(job: Job) -> list[Artifact]:
@@ -75,6 +79,12 @@ def artifacts(job: Job) -> list[Artifact]:
 def _existing(job: Job, name: str) -> Artifact | None:
     query = select(Artifact).filter_by(job_id=job.id, attempt=job.attempt, name=name)
     return db.session.scalars(query).one_or_none()
+
+
+def _forget_unused(job_id: int, sha256: str) -> None:
+    """Remove the file unless another artifact of the job has the same content."""
+    if db.session.scalar(select(Artifact.id).filter_by(job_id=job_id, sha256=sha256).limit(1)) is None:
+        stores.current().delete(store_key(job_id, sha256))
 
 
 def _kept_characters(job: Job) -> int:

@@ -33,7 +33,7 @@ def test_a_machine_with_robots_stays(admin: Api, state: State) -> None:
     path = f"/api/machines/{machine['id']}"
     assert admin.ok(admin.get(path))["robot_count"] == 1
     with state.unchanged():
-        refused(admin.delete(path), 409, "still use")
-    admin.ok(admin.delete(f"/api/robots/{robot['id']}"))
+        refused(admin.delete(path), 409, "still used")
+    assert admin.delete(f"/api/robots/{robot['id']}").status_code == 204
     assert admin.delete(path).status_code == 204
     refused(admin.get(path), 404, "Machine not found")

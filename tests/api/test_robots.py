@@ -53,7 +53,7 @@ def test_the_token_of_a_deleted_robot_ends(admin: Api) -> None:
 def test_a_robot_with_jobs_stays(work: Work, state: State) -> None:
     work.api.ok(work.finish())
     with state.unchanged():
-        refused(work.admin.delete(f"/api/robots/{work.robot['id']}"), 409, "still use")
+        refused(work.admin.delete(f"/api/robots/{work.robot['id']}"), 409, "still used")
 
 
 def test_a_silent_robot_goes_offline_once(app: Flask, admin: Api) -> None:

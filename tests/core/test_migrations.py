@@ -47,6 +47,7 @@ def empty(databases: Databases, tmp_path: Path) -> Iterator[Flask]:
     app = create_app({"BVO_DATABASE_URL": databases.empty(), "BVO_DATA_DIR": tmp_path / "data"})
     with app.app_context():
         yield app
+    with app.app_context():  # the one above gave its connection back when it ended
         db.engine.dispose()
 
 

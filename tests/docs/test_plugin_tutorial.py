@@ -65,15 +65,15 @@ def test_the_steps_of_the_document_lead_to_the_example(tmp_path: Path) -> None:
     assert same_code(tmp_path / REVISION, EXAMPLE / REVISION)
 
 
-def test_commands_know_the_plugin(python_path: str, tmp_path: Path) -> None:
-    values = {"PYTHONPATH": python_path, "BVO_DATA_DIR": tmp_path}
-    assert bvo("db", "upgrade", **values).returncode == 0
-    listed = json.loads(bvo("plugins", "list", "--json", **values).stdout)
+def test_it_is_listed_like_a_built_in_one(server: Server, python_path: str, data: Path) -> None:
+    listed = json.loads(bvo("plugins", "list", "--json", PYTHONPATH=python_path, BVO_DATA_DIR=data).stdout)
     (found,) = [plugin for plugin in listed if plugin["name"] == "holidays"]
     assert (found["state"], found["builtin"]) == ("loaded", False)
-    assert bvo("db", "check", **values).returncode == 0
-    (tmp_path / "wrong.csv").write_text("date,name\n2030-02-30,No such day\n", encoding="utf-8")
-    refused = bvo("holidays", "import", str(tmp_path / "wrong.csv"), **values)
+
+
+def test_its_command_refuses_what_the_schema_refuses(server: Server, python_path: str, data: Path) -> None:
+    (data / "wrong.csv").write_text("date,name\n2030-02-30,No such day\n", encoding="utf-8")
+    refused = bvo("holidays", "import", str(data / "wrong.csv"), PYTHONPATH=python_path, BVO_DATA_DIR=data)
     assert refused.returncode == 1
     assert "Not a valid date." in refused.stderr
 

@@ -86,6 +86,6 @@ class Deletes(Service[M]):
                 session.flush()
             except IntegrityError:
                 raise Conflict(
-                    f"{self.entity.label} {row_id} can't be deleted: others still use it. Delete those first."
+                    f"{self.entity.label} {row_id} is still used by others, which must be deleted first."
                 ) from None
             events.emit("deleted", self.entity, row, before=before)

@@ -1,0 +1,107 @@
+"""The background worker goes on, whatever its parts do."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, text
+
+from bvo import outbox, worker
+from bvo.database import db, transaction
+from bvo.outbox import OutboxEvent
+from bvo.settings import StoredSetting
+from bvo.worker import Worker
+from bvo_hookspecs import Event, PeriodicTask
+from support.plugins import Site
+
+EVENT = dict.fromkeys(Event.__dataclass_fields__, "") | {"occurred_at": "2026-01-01T00:00:00+00:00"}
+
+
+def every(seconds: float, name: str, run: Callable[[], None]) -> PeriodicTask:
+    return PeriodicTask(name=name, every=timedelta(seconds=seconds), run=run)
+
+
+def test_a_task_that_fails_or_breaks_its_session_harms_no_other(
+    site: Site, make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
+) -> None:
+    counted: list[int] = []
+
+    def fails() -> None:
+        raise ConnectionError("no route")
+
+    def breaks() -> None:
+        db.session.execute(text("SELECT nothing FROM nowhere"))
+
+    def counts() -> None:
+        counted.append(len(list(db.session.scalars(select(StoredSetting)))))
+
+    site.plug("tasks", periodic_tasks=[every(9, "fails", fails), every(9, "breaks", breaks), every(9, "counts", counts)])
+    assert Worker(make_app()).step() == 0
+    assert counted == [0]
+    assert "'fails' of the plugin 'tasks' failed" in caplog.text
+    assert "'breaks' of the plugin 'tasks' failed" in caplog.text
+
+
+def test_a_task_runs_at_once_and_then_in_its_own_time(
+    site: Site, sqlite_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    site.plug(
+        "tasks",
+        periodic_tasks=[
+            every(10, "often", lambda: ran.append("often")),
+            every(60, "seldom", lambda: ran.append("seldom")),
+        ],
+    )
+    now = time.monotonic()
+    monkeypatch.setattr(worker.time, "monotonic", lambda: now)
+    running = Worker(sqlite_app())
+    for later in (0, 9, 11, 61):
+        monkeypatch.setattr(worker.time, "monotonic", lambda later=later: now + later)
+        running.step()
+        ran.append(str(later))
+    assert ran == ["often", "seldom", "0", "9", "often", "11", "often", "seldom", "61"]
+
+
+def test_the_worker_stops_when_it_is_told_to(sqlite_app: Callable[..., Flask]) -> None:
+    running = Worker(sqlite_app())
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    running.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_the_worker_survives_a_database_that_is_gone(
+    sqlite_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(worker, "IDLE_SECONDS", 0.01)
+    app = sqlite_app()
+    running = Worker(app)
+    with app.app_context():
+        db.session.execute(text("ALTER TABLE outbox RENAME TO gone"))
+        db.session.commit()
+    assert running.step() == 0
+    assert "The worker failed at a step and goes on" in caplog.text
+    with app.app_context():
+        db.session.execute(text("ALTER TABLE gone RENAME TO outbox"))
+        db.session.commit()
+    caplog.clear()
+    assert running.step() == 0
+    assert "failed at a step" not in caplog.text
+
+
+def test_a_busy_worker_takes_batch_after_batch(
+    sqlite_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "BATCH", 2)
+    app = sqlite_app()
+    with app.app_context(), transaction() as session:
+        session.add_all(OutboxEvent(event=EVENT) for _ in range(5))
+    running = Worker(app)
+    assert [running.step() for _ in range(4)] == [2, 2, 1, 0]
