@@ -46,7 +46,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresDatab
     cluster.start()
     databases = PostgresDatabases(cluster, tmp_path_factory.mktemp("postgres"))
     yield databases
-    databases.drop_all()
+    if cluster.external:
+        databases.drop_all()
     cluster.stop()
 
 

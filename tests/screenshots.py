@@ -1,6 +1,6 @@
 """Makes the pictures of the documentation: a real server and runner do some work, a real browser looks at it.
 
-    python tests/screenshots.py docs/images
+python tests/screenshots.py docs/images
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ class Config:
             data_dir=data_dir,
             database_url=_database_url(values, data_dir),
             secret_key=_secret_key(values, data_dir),
-            disabled_plugins=_names(values.get("BVO_DISABLED_PLUGINS", "")),
-            required_plugins=_names(values.get("BVO_REQUIRED_PLUGINS", "")),
+            disabled_plugins=names(values.get("BVO_DISABLED_PLUGINS", "")),
+            required_plugins=names(values.get("BVO_REQUIRED_PLUGINS", "")),
             package_store=values.get("BVO_PACKAGE_STORE", "folder"),
         )
 
@@ -86,7 +86,8 @@ def _make_folder(name: str) -> Path:
     return path
 
 
-def _names(text: str) -> frozenset[str]:
+def names(text: str) -> frozenset[str]:
+    """What a comma-separated list names."""
     return frozenset(name.strip() for name in text.split(",") if name.strip())
 
 

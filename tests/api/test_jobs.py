@@ -39,7 +39,7 @@ BAD_INPUT: list[tuple[dict[str, Any], int, str]] = [
 def test_a_job_goes_from_pending_to_completed(admin: Api) -> None:
     created = admin.a_job(parameters={"foo": "bar"})
     assert created["status"] == "pending"
-    robot, as_robot = admin.a_robot()
+    _, as_robot = admin.a_robot()
 
     job = claim(as_robot)
     assert job["id"] == created["id"]
@@ -128,9 +128,7 @@ def test_a_robot_is_told_to_stop_a_canceled_job_and_its_result_comes_too_late(wo
     assert work.now()["status"] == "canceled"
 
 
-def test_a_job_whose_robot_is_silent_fails_once_and_its_result_is_refused(
-    app: Flask, work: Work, state: State
-) -> None:
+def test_a_job_whose_robot_is_silent_fails_once_and_its_result_is_refused(app: Flask, work: Work, state: State) -> None:
     with app.app_context():
         fail_lost_jobs()
         assert work.now()["status"] == "running"

@@ -57,7 +57,9 @@ HOSTILE = {
 
 
 def test_an_upload_is_named_by_its_file_and_gives_back_the_same_bytes(admin: Api) -> None:
-    package = admin.ok(admin.upload(zipped({"main.py": "1", "lib/util.py": "2", "a.txt": "3"}), "invoice_bot_1.2.3.zip"))
+    package = admin.ok(
+        admin.upload(zipped({"main.py": "1", "lib/util.py": "2", "a.txt": "3"}), "invoice_bot_1.2.3.zip")
+    )
     assert (package["name"], package["version"], package["is_active"]) == ("invoice_bot", "1.2.3", True)
     assert package["scripts"] == ["main.py", "lib/util.py"]
     with admin.get(f"/api/packages/{package['id']}/content") as content:
@@ -100,7 +102,12 @@ def test_a_package_without_a_proper_name_and_version_is_refused(
 
 
 def test_an_upload_without_a_file_says_which_field_is_missing(admin: Api) -> None:
-    for options in ({}, {"data": {"file": "text"}}, {"json": {"file": "x"}}, {"data": {"other": (io.BytesIO(GOOD), "a_1.0.0.zip")}}):
+    for options in (
+        {},
+        {"data": {"file": "text"}},
+        {"json": {"file": "x"}},
+        {"data": {"other": (io.BytesIO(GOOD), "a_1.0.0.zip")}},
+    ):
         refused(admin.post("/api/packages/upload", **options), 422, "`file`")
 
 

@@ -113,7 +113,7 @@ def test_a_result_under_another_lease_is_refused(work: Work, state: State) -> No
 
 
 def test_the_lease_may_stand_in_the_body_or_be_left_out(admin: Api) -> None:
-    robot, as_robot = admin.a_robot()
+    _, as_robot = admin.a_robot()
     process = admin.a_process()
     for body in ({"lease_token": None}, {}):
         admin.a_job(process)

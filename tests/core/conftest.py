@@ -5,17 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import flask
 import pytest
 from flask import Flask
 
 from bvo import create_app
-from bvo.cli import main, program
-from bvo.database import db
+from bvo.cli import program
 from support.databases import Databases, SqliteDatabases
 from support.plugins import Site
+from support.program import Program, disposing
 
 
 @pytest.fixture
@@ -34,25 +32,12 @@ def sqlite_app(sqlite: SqliteDatabases, tmp_path: Path) -> Iterator[Callable[...
         yield lambda **values: create_app({"BVO_DATABASE_URL": url, "BVO_DATA_DIR": tmp_path / "data", **values})
 
 
-class Program:
-    """`bvo` inside this process: `run` returns the exit code; what it printed is in `out` and `err`."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.out = self.err = ""
-
-    def run(self, *arguments: str) -> int:
-        program.__dict__.pop("_commands", None)  # the commands of the plugins that other tests installed
-        self._capsys.readouterr()
-        with pytest.raises(SystemExit) as exit_, disposing():
-            main(list(arguments))
-        self.out, self.err = self._capsys.readouterr()
-        return int(exit_.value.code or 0)
-
-
 @pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], logging_restored: None) -> Iterator[Program]:
-    """The program, without configuration."""
+def cli(
+    capsys: pytest.CaptureFixture[str], logging_restored: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Program]:
+    """The program, without configuration, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
     yield Program(capsys)
     program.__dict__.pop("_commands", None)
 
@@ -77,23 +62,6 @@ def logging_restored() -> Iterator[None]:
     root.handlers, level, alembic_level = before
     root.setLevel(level)
     alembic.setLevel(alembic_level)
-
-
-class disposing:  # noqa: N801 - reads as the `with` statement that it is for
-    """Closes the connections of every app that was used inside."""
-
-    def __enter__(self) -> None:
-        self._apps: dict[int, Flask] = {}
-        flask.appcontext_pushed.connect(self._seen)
-
-    def __exit__(self, *_: Any) -> None:
-        flask.appcontext_pushed.disconnect(self._seen)
-        for app in self._apps.values():
-            with app.app_context():
-                db.engine.dispose()
-
-    def _seen(self, app: Flask, **_: Any) -> None:
-        self._apps[id(app)] = app
 
 
 def _configure(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:

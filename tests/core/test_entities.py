@@ -54,15 +54,15 @@ def test_a_thing_is_created_read_changed_and_deleted(admin: Api) -> None:
     assert admin.get(url).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["0", "99", "2147483648", "99999999999999999999", "-1", "x"])
-def test_what_is_not_there_is_404_whatever_the_id(admin: Api, path: str) -> None:
-    assert admin.get(f"/api/things/{path}").status_code == 404
-    assert admin.put(f"/api/things/{path}", {"colour": "red"}).status_code in (404, 405)
-    assert admin.delete(f"/api/things/{path}").status_code in (404, 405)
+def test_what_is_not_there_is_404_whatever_the_id(admin: Api) -> None:
+    for row_id in ("0", "99", "2147483648", "99999999999999999999", "-1", "x"):
+        url = f"/api/things/{row_id}"
+        answers = [admin.get(url), admin.put(url, {"colour": "red"}), admin.delete(url), admin.post(f"{url}/paint")]
+        assert [answer.status_code for answer in answers] == [404] * 4, row_id
 
 
 def test_each_operation_needs_its_permission(admin: Api, user_with: Callable[..., Api]) -> None:
-    made = thing(admin, owner="")
+    made = thing(admin)
     calls: dict[str, Callable[[Api], Any]] = {
         "things:create": lambda api: api.post("/api/things", {"name": "new"}),
         "things:view": lambda api: api.get("/api/things"),
@@ -93,7 +93,7 @@ def test_every_change_is_audited_and_told_with_secrets_masked(admin: Api, app: F
     url = f"/api/things/{made['id']}"
     admin.ok(admin.put(url, {"colour": "blue"}))
     admin.ok(admin.post(f"{url}/paint"))
-    admin.ok(admin.delete(url))
+    assert admin.delete(url).status_code == 204
     events = outbox(app)
     assert [event["type"] for event in events] == ["thing.created", "thing.updated", "thing.painted", "thing.deleted"]
     assert "1234" not in json.dumps(events)
@@ -175,30 +175,26 @@ def test_a_view_of_its_own_takes_the_place_of_one_operation_with_its_access(
     assert user_with("things:view").get("/api/thing-parts").status_code == 403
 
 
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
-        ("search=CUP", ["blue cup", "red cup"]),
-        ("search=red", ["red cup", "plate"]),
-        ("search=100%25", ["100% _wool"]),
-        ("search=_", ["100% _wool"]),
-        ("colour=red", ["plate"]),
-        ("colour=re", []),
-        ("done=true", ["blue cup"]),
-        ("done=false", ["blue cup", "red cup", "100% _wool", "plate"]),
-        ("search=cup&done=true", ["blue cup"]),
-        ("unknown=1&search=plate", ["plate"]),
-        ("search='; DROP TABLE things; --", []),
-        ("search=%00", []),
-    ],
-)
-def test_lists_are_filtered(admin: Api, query: str, found: list[str]) -> None:
+def test_lists_are_filtered(admin: Api) -> None:
     thing(admin, "blue cup", done=True)
     thing(admin, "red cup", colour="white")
     thing(admin, "100% _wool")
     thing(admin, "plate", colour="red")
-    rows = admin.ok(admin.get(f"/api/things?{query}"))
-    assert sorted(row["name"] for row in rows) == sorted(found)
+    for query, found in {
+        "search=CUP": ["blue cup", "red cup"],
+        "search=red": ["plate", "red cup"],
+        "search=100%25": ["100% _wool"],
+        "search=_": ["100% _wool"],
+        "search='; DROP TABLE things; --": [],
+        "colour=red": ["plate"],
+        "colour=re": [],
+        "done=true": ["blue cup"],
+        "done=false": ["100% _wool", "blue cup", "plate", "red cup"],
+        "search=cup&done=true": ["blue cup"],
+        "unknown=1&search=plate": ["plate"],
+    }.items():
+        rows = admin.ok(admin.get(f"/api/things?{query}"))
+        assert sorted(row["name"] for row in rows) == found, query
 
 
 def test_pages_are_newest_first_and_told_in_the_header(admin: Api) -> None:
@@ -232,20 +228,20 @@ def test_a_list_without_a_size_has_fifty_rows(admin: Api, app: Flask) -> None:
     assert "after=" in page.headers["Link"]
 
 
-@pytest.mark.parametrize(
-    "query",
-    ["page_size=0", "page_size=201", "page=0", "page=100001", "page=x", "after=-1", f"after={10**30}", "done=perhaps"],
-)
-def test_paging_out_of_bounds_is_refused_with_the_name(admin: Api, query: str) -> None:
-    answer = admin.get(f"/api/things?{query}")
-    assert answer.status_code == 422
-    assert query.partition("=")[0] in answer.get_json()["errors"]
+def test_paging_out_of_bounds_is_refused_with_the_name(admin: Api) -> None:
+    bounds = ("page_size=0", "page_size=201", "page=0", "page=100001", "page=x", "after=-1", f"after={10**30}")
+    for query in (*bounds, "done=perhaps"):
+        answer = admin.get(f"/api/things?{query}")
+        assert answer.status_code == 422, query
+        assert query.partition("=")[0] in answer.get_json()["errors"]
 
 
-def test_text_that_the_database_can_not_hold_is_refused(admin: Api) -> None:
-    answer = admin.post("/api/things", {"name": "nul \0 byte"})
-    assert answer.status_code in (201, 422)
-    assert admin.post("/api/things", {"name": "\ud800"}).status_code in (201, 400, 422)
+def test_text_that_not_every_database_can_hold_is_refused(admin: Api) -> None:
+    for text in ("nul \0 byte", "half a pair \ud800"):
+        answer = admin.post("/api/things", {"name": text})
+        assert answer.status_code == 422
+        assert "name" in answer.get_json()["errors"]
+    assert admin.get("/api/things?search=%00").status_code == 422
 
 
 def test_a_large_table_is_counted_up_to_a_bound(admin: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,9 +127,7 @@ def test_events_arrive_in_the_order_in_which_they_happened(emitting: Flask, good
     assert sorted(made, key=lambda event: event.id[:13]) == made
 
 
-def test_an_emitter_gets_only_what_it_accepts(
-    site: Site, make_app: Callable[..., Flask]
-) -> None:
+def test_an_emitter_gets_only_what_it_accepts(site: Site, make_app: Callable[..., Flask]) -> None:
     choosy = Emitter("wall.painted")
     site.plug("choosy", webhook_emitters=[WebhookEmitter(name="c", deliver=choosy.deliver, accepts=choosy.accepts)])
     with make_app().app_context():

@@ -106,7 +106,7 @@ def test_a_database_of_a_newer_version_is_told_and_not_touched(app_context: Flas
     with db.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version_core SET version_num = 'core_9999'"))
     assert migrations.pending() == ["core"]
-    with pytest.raises(StartupError, match="migrations of core can't run: Can't locate revision .*core_9999"):
+    with pytest.raises(StartupError, match=r"migrations of core can't run: Can't locate revision .*core_9999"):
         migrations.upgrade()
 
 

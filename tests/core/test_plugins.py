@@ -73,7 +73,7 @@ def test_every_app_has_its_own_plugin_manager(builtin: Callable[..., str]) -> No
 
 def test_a_circle_is_told_with_its_members(builtin: Callable[..., str]) -> None:
     names = [builtin("hen", ("egg",)), builtin("egg", ("hen",))]
-    with pytest.raises(StartupError, match="in a circle: (hen -> egg -> hen|egg -> hen -> egg)"):
+    with pytest.raises(StartupError, match=r"in a circle: (hen -> egg -> hen|egg -> hen -> egg)"):
         plugins.load(builtins=names)
 
 
@@ -110,7 +110,7 @@ def test_an_essential_plugin_is_never_skipped(builtin: Callable[..., str]) -> No
 
 
 def test_a_required_plugin_that_is_not_installed_stops_the_start() -> None:
-    with pytest.raises(StartupError, match="BVO_REQUIRED_PLUGINS names ldap, not loaded here. Install or enable it"):
+    with pytest.raises(StartupError, match=r"BVO_REQUIRED_PLUGINS names ldap, not loaded here. Install or enable it"):
         plugins.load(required=["ldap", "jobs"])
 
 

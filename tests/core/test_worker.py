@@ -40,7 +40,9 @@ def test_a_task_that_fails_or_breaks_its_session_harms_no_other(
     def counts() -> None:
         counted.append(len(list(db.session.scalars(select(StoredSetting)))))
 
-    site.plug("tasks", periodic_tasks=[every(9, "fails", fails), every(9, "breaks", breaks), every(9, "counts", counts)])
+    site.plug(
+        "tasks", periodic_tasks=[every(9, "fails", fails), every(9, "breaks", breaks), every(9, "counts", counts)]
+    )
     assert Worker(make_app()).step() == 0
     assert counted == [0]
     assert "'fails' of the plugin 'tasks' failed" in caplog.text

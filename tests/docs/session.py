@@ -1,7 +1,7 @@
 """Runs the commands of a document as one shell session, in a folder of its own.
 
-Comments above a block say how: `<!-- run: background -->` starts it and goes on, `<!-- run: save as FILE -->` writes it,
-`<!-- run: skip (REASON) -->` leaves it out. `<!-- session: NAME -->` begins another session.
+A comment above a block says how: `<!-- run: background -->` starts it and goes on, `<!-- run: save as FILE -->` writes
+it, `<!-- run: skip (REASON) -->` leaves it out. `<!-- session: NAME -->` begins another session.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ REVISION = Path("bvo_holidays", "migrations", "holidays_0001_create_holidays.py"
 
 @pytest.fixture(scope="module")
 def python_path(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The plugin, installed beside the product: its code, and the metadata that an installer writes of pyproject.toml."""
+    """A folder with the plugin installed: its code, and the metadata that an installer makes of pyproject.toml."""
     return str(installed(tmp_path_factory.mktemp("site")))
 
 

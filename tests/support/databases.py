@@ -66,4 +66,5 @@ def migrate(url: str, folder: Path) -> None:
     app = create_app({"BVO_DATABASE_URL": url, "BVO_DATA_DIR": folder / "data"})
     with app.app_context():
         migrations.upgrade()
+    with app.app_context():  # the session above gave its connection back when its context ended
         db.engine.dispose()

@@ -21,6 +21,7 @@ class Cluster:
 
     def __init__(self) -> None:
         self.url = os.environ.get("TEST_DATABASE_URL", "")
+        self.external = bool(self.url)
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -39,4 +39,3 @@ class State:
         before = (self.everything(), self.files())
         yield
         assert (self.everything(), self.files()) == before
-

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from werkzeug.test import TestResponse
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse, encode_multipart
 
 from support.api import Api
 
@@ -36,8 +37,9 @@ class Work:
         return self.send("log", {"sequence": sequence, "text": text, **more})
 
     def artifact(self, content: bytes, name: str) -> TestResponse:
-        form = {"file": (io.BytesIO(content), name)}
-        return self.api.post(f"{self.path}/artifacts", data=form, headers={"X-Lease-Token": self.lease})
+        boundary, body = encode_multipart({"file": FileStorage(io.BytesIO(content), name)})
+        kind = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        return self.api.post(f"{self.path}/artifacts", data=body, headers={**kind, "X-Lease-Token": self.lease})
 
     def beat(self, **body: Any) -> Any:
         leases = [{"job_id": self.job["id"], "lease_token": self.lease}]

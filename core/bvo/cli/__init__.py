@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Any, cast
 
 import click
 
 from bvo import __version__
+from bvo.config import names
 from bvo.errors import StartupError
 from bvo_hookspecs import CliCommand
 
@@ -31,23 +33,40 @@ class LazyGroup(click.Group):
         if found is None:
             return None
         module, _, attribute = found.target.partition(":")
-        return cast(click.Command, getattr(importlib.import_module(module), attribute))
+        try:
+            return cast(click.Command, getattr(importlib.import_module(module), attribute))
+        except (ImportError, AttributeError) as error:
+            raise StartupError(f"The command {name!r} can't be loaded from {found.target}: {error}.") from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, command.help) for name, command in sorted(self._known().items())])
 
     def _known(self) -> dict[str, CliCommand]:
-        from bvo.plugins import load
-
         if not hasattr(self, "_commands"):
-            commands = {command.name: command for command in CORE_COMMANDS}
-            plugins = load()
-            for plugin in list(plugins):
-                for command in plugins.call(plugin, "cli_commands"):
-                    commands.setdefault(command.name, command)
-            self._commands = commands
+            self._commands = _commands()
         return self._commands
+
+
+def _commands() -> dict[str, CliCommand]:
+    """The core's commands and those of the plugins. Raises StartupError for two of one name."""
+    from bvo.plugins import load
+
+    commands = {command.name: command for command in CORE_COMMANDS}
+    owners = dict.fromkeys(commands, "bvo")
+    plugins = load(names(os.environ.get("BVO_DISABLED_PLUGINS", "")))
+    for plugin in list(plugins):
+        for command in plugins.call(plugin, "cli_commands"):
+            if not isinstance(command, CliCommand):
+                plugins.fail(plugin, TypeError(f"cli_commands returned {command!r} where a CliCommand belongs"))
+                break
+            if (owner := owners.setdefault(command.name, plugin.package)) != plugin.package:
+                raise StartupError(
+                    f"Two plugins give a command {command.name!r}: {owner} and {plugin.package}."
+                    " Disable one of them with BVO_DISABLED_PLUGINS."
+                )
+            commands[command.name] = command
+    return commands
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

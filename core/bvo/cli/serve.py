@@ -41,6 +41,7 @@ def serve(host: str, port: int, workers: int) -> None:
         require_migrated()
         _check_start(host)
         sqlite = db.engine.dialect.name == "sqlite"
+        db.session.close()  # it gives its connection back, else that one would outlive the next line
         db.engine.dispose()  # web workers may be forks of this process: they must not share its connections
     _check_port(host, port)
     server = Granian(
