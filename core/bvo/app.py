@@ -44,6 +44,7 @@ def assemble(config: Config, contributed: registry.Registry) -> Flask:
         OPENAPI_VERSION="3.1.0",
     )
     app.url_map.strict_slashes = False
+    app.url_value_preprocessor(entities.refuse_huge_ids)
     registry.init_app(app, contributed)
     database.init_app(app, config)
     migrations.init_app(app)

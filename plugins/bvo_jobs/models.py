@@ -50,6 +50,7 @@ class Job(Base, Leased):
     error_message: Mapped[str | None]
     logs_path: Mapped[str | None]
     progress: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    log_characters: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-from sqlalchemy import func, select
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from bvo import settings, stores
@@ -23,17 +24,16 @@ TAIL_CHUNKS, TAIL_CHARACTERS = 50, 100_000
 
 def append_log(job: Job, sequence: int, text: str, progress: Mapping[str, Any] | None) -> None:
     """Keep a numbered piece of the log. One that is there already, or beyond the limit, is left out."""
-    with transaction() as session:
-        if progress is not None:
-            job.progress = dict(progress)
-            session.add(job)
-        same = select(LogChunk.id).filter_by(job_id=job.id, attempt=job.attempt, sequence=sequence)
-        if (
-            text
-            and session.scalar(same) is None
-            and _kept_characters(job) < settings.get("jobs.log_max_kilobytes") * 1000
-        ):
-            session.add(LogChunk(job_id=job.id, attempt=job.attempt, sequence=sequence, text=text))
+    try:
+        with transaction() as session:
+            session.refresh(job)
+            if progress is not None:
+                job.progress = dict(progress)
+            if text and job.log_characters < settings.get("jobs.log_max_kilobytes") * 1000:
+                session.add(LogChunk(job_id=job.id, attempt=job.attempt, sequence=sequence, text=text))
+                job.log_characters += len(text)
+    except IntegrityError:
+        return  # the robot sent this piece before, and did not hear that it arrived
 
 
 def read_log(job: Job, after: int) -> dict[str, Any]:
@@ -85,11 +85,6 @@ def _forget_unused(job_id: int, sha256: str) -> None:
     """Remove the file unless another artifact of the job has the same content."""
     if db.session.scalar(select(Artifact.id).filter_by(job_id=job_id, sha256=sha256).limit(1)) is None:
         stores.current().delete(store_key(job_id, sha256))
-
-
-def _kept_characters(job: Job) -> int:
-    kept = select(func.coalesce(func.sum(func.length(LogChunk.text)), 0)).filter_by(job_id=job.id, attempt=job.attempt)
-    return int(db.session.scalar(kept) or 0)
 
 
 def _measure(source: BinaryIO) -> tuple[str, int]:

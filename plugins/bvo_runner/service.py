@@ -80,7 +80,7 @@ def next_job(robot: int) -> dict[str, Any]:
             "attempt": job.attempt,
             "lease_token": claimed.lease_token,
             "lease_seconds": seconds["lease_seconds"],
-            "heartbeat_seconds": seconds["heartbeat_seconds"],
+            "heartbeat_seconds": min(seconds["heartbeat_seconds"], seconds["lease_seconds"] // 3),
             "timeout_seconds": None,
             "process": process,
             "package": package,
@@ -108,9 +108,10 @@ def _from_this_machine() -> bool:
 def _renewed(robot: Robot, machine: Machine | None) -> tuple[Robot, str]:
     if machine is None:
         raise Unauthorized(f"A robot named {robot.name!r} exists already. {HOW_TO_GET_A_KEY}")
-    if robot.machine_id not in (None, machine.id):
-        raise Forbidden(f"The robot {robot.name!r} belongs to another machine. Choose another name.")
-    robot.machine_id = machine.id
+    if robot.machine_id != machine.id:
+        raise Forbidden(
+            f"The robot {robot.name!r} is not one of this machine. Choose another name, or let an operator link it."
+        )
     return robot, _robots().rotate_token(robot)
 
 

@@ -91,6 +91,13 @@ def test_a_role_can_be_renamed_alone_and_deleted(admin: Api) -> None:
     refused(admin.get(f"{ROLES}/{role['id']}"), 404, "Role not found")
 
 
+def test_a_role_that_somebody_holds_can_not_be_deleted(admin: Api, user_with: Callable[..., Api], state: State) -> None:
+    user_with("jobs:view")
+    role = admin.ok(admin.get("/api/access/roles"))[0]
+    with state.unchanged():
+        refused(admin.delete(f"/api/access/roles/{role['id']}"), 409, "still used")
+
+
 def test_roles_are_assigned_as_a_whole(admin: Api, state: State) -> None:
     user = admin.ok(admin.post(USERS, {"username": "dana", "password": "correct horse"}))
     path = f"{USERS}/{user['id']}/roles"

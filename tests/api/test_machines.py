@@ -37,3 +37,8 @@ def test_a_machine_with_robots_stays(admin: Api, state: State) -> None:
     assert admin.delete(f"/api/robots/{robot['id']}").status_code == 204
     assert admin.delete(path).status_code == 204
     refused(admin.get(path), 404, "Machine not found")
+
+
+def test_an_id_beyond_all_ids_is_not_found_whatever_the_method(admin: Api) -> None:
+    for answer in (admin.get(f"/api/machines/{2**31}"), admin.delete(f"/api/machines/{2**31}")):
+        refused(answer, 404, "Ids end at")

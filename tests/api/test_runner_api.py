@@ -65,7 +65,12 @@ def test_a_robot_of_another_machine_can_not_be_taken_over(admin: Api, anonymous:
     anonymous.ok(register(anonymous, "robot-1", key))
     other = admin.ok(admin.post("/api/machines", {"name": "HOST-2"}))["machine_key"]
     with state.unchanged():
-        refused(register(anonymous, "robot-1", other), 403, "another machine")
+        refused(register(anonymous, "robot-1", other), 403, "not one of this machine")
+
+
+def test_a_robot_of_no_machine_can_not_be_taken_over(admin: Api, anonymous: Api, key: str) -> None:
+    admin.ok(admin.post("/api/robots", {"name": "made-by-an-operator"}))
+    refused(register(anonymous, "made-by-an-operator", key), 403, "let an operator link it")
 
 
 def test_the_key_of_a_deleted_machine_is_worth_nothing(admin: Api, anonymous: Api, key: str) -> None:

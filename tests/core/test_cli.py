@@ -20,7 +20,6 @@ from support.databases import SqliteDatabases
 from support.plugins import Site
 from support.program import Program
 from support.servers import BVO, Server, environment
-from support.servers import bvo as real
 
 # --- the program itself
 
@@ -254,12 +253,13 @@ def test_the_development_password_is_only_for_this_machine(unmigrated: str, cli:
 
 
 def test_in_production_a_server_starts_once_it_is_migrated_and_has_an_administrator(
-    sqlite: SqliteDatabases, tmp_path: Path
+    in_production: str, cli: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    values = {"BVO_ENV": "production", "BVO_DATABASE_URL": sqlite.empty(), "BVO_DATA_DIR": tmp_path / "data"}
-    assert real("db", "upgrade", **values).returncode == 0
-    made = real("users", "create-admin", "--username", "ops", BVO_ADMIN_PASSWORD="correct horse battery", **values)
-    assert (made.returncode, made.stdout) == (0, "ops is an administrator.\n")
+    assert cli.run("db", "upgrade") == 0
+    monkeypatch.setenv("BVO_ADMIN_PASSWORD", "correct horse battery")
+    assert cli.run("users", "create-admin", "--username", "ops") == 0
+    assert cli.out == "ops is an administrator.\n"
+    values = {"BVO_ENV": "production", "BVO_DATABASE_URL": in_production, "BVO_DATA_DIR": tmp_path / "data"}
     with Server(tmp_path, **values) as server:
         server.log_in("ops", "correct horse battery")
         assert server.call("GET", "/api/auth/me")["user"]["is_admin"]

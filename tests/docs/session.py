@@ -22,10 +22,20 @@ from support.servers import environment
 
 SKIP = re.compile(r"skip \(.{10,}\)")
 SAVE = re.compile(r"save as (?P<path>[\w./-]+)")
-BEGIN = """\
+BEGIN = r"""\
 set -euo pipefail
 started=()
-stop() { for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done; wait; }
+stop() {
+    code=$?
+    for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
+    for pid in "${started[@]}"; do
+        for _ in {1..200}; do kill -0 "$pid" 2>/dev/null || continue 2; sleep 0.1; done
+        echo "still there 20 s after SIGTERM: $(tr '\0' ' ' </proc/"$pid"/cmdline)"
+        kill -KILL "$pid"
+        code=1
+    done
+    exit "$code"
+}
 trap stop EXIT
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .arguments import Forgiving, parser
 from .filters import equals, everything, flag, search
 from .query import Page, fetch_page, find
-from .routes import ROW, blueprints, query_schema
+from .routes import ROW, blueprints, query_schema, refuse_huge_ids
 from .service import Creates, Deletes, Service, Updates
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "flag",
     "parser",
     "query_schema",
+    "refuse_huge_ids",
     "search",
 ]

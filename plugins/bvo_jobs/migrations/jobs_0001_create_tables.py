@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("error_message", sa.String(), nullable=True),
         sa.Column("logs_path", sa.String(), nullable=True),
         sa.Column("progress", Json, nullable=True),
+        sa.Column("log_characters", sa.Integer(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.Column("started_at", UTCDateTime(), nullable=True),
         sa.Column("finished_at", UTCDateTime(), nullable=True),
