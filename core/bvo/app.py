@@ -8,7 +8,6 @@ from typing import Any
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Blueprint, Flask, current_app, jsonify, redirect, request
 from flask_smorest import Api
-from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from . import __version__, access, database, entities, health, migrations, plugins, problems, registry, sessions, stores
@@ -17,13 +16,6 @@ from .config import Config
 
 MAX_BODY_BYTES = 1024 * 1024
 """The largest body of a request, in bytes; a view that takes files raises it for itself."""
-
-
-class _Api(Api):  # type: ignore[misc]
-    """flask-smorest, with one shape for errors: its own handler would answer pages in JSON, too."""
-
-    def handle_http_exception(self, error: HTTPException) -> Any:
-        return problems.respond(error)
 
 
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:
@@ -48,8 +40,8 @@ def assemble(config: Config, contributed: registry.Registry) -> Flask:
     registry.init_app(app, contributed)
     database.init_app(app, config)
     migrations.init_app(app)
-    api = _Api(app, spec_kwargs={"marshmallow_plugin": MarshmallowPlugin(schema_name_resolver=_schema_name)})
-    problems.init_app(app)
+    api = Api(app, spec_kwargs={"marshmallow_plugin": MarshmallowPlugin(schema_name_resolver=_schema_name)})
+    problems.init_app(app)  # after Api, whose own error handler would answer pages in JSON, too
     access.init_app(app)
     sessions.init_app(app, config)
     health.init_app(app)

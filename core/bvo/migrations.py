@@ -54,10 +54,6 @@ class _Database:
 
     metadata = Base.metadata
 
-    @property
-    def engine(self) -> object:
-        return db.engine
-
 
 def init_app(app: Flask) -> None:
     Migrate(app, _Database(), directory=str(ENVIRONMENT))

@@ -7,6 +7,7 @@ later. Each consumer is served at least once.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -22,7 +23,10 @@ from . import leases, registry, tokens
 from .database import Base, BigId, Json, transaction, utcnow
 from .observers import ObserverFailed, Observers
 
-BATCH = 100
+log = logging.getLogger(__name__)
+
+BATCH = 20
+"""Small, so that slow consumers get through it before the lease runs out and another worker repeats it."""
 LEASE = timedelta(seconds=60)
 RETENTION = timedelta(days=7)
 MAX_BACKOFF = timedelta(hours=1)
@@ -81,7 +85,7 @@ def dispatch(observers: Observers) -> int:
         wanted = (OutboxEvent.id, OutboxEvent.event, OutboxEvent.pending, OutboxEvent.attempt)
         rows = session.execute(select(*wanted).where(OutboxEvent.id.in_(lease.ids)).order_by(OutboxEvent.id)).all()
     for row in rows:
-        _settle(row.id, row.attempt, lease, *_deliver(_from_json(row.event), row.pending, consumers, observers))
+        _settle(row.id, row.attempt, lease, *_deliver_row(row.id, row.event, row.pending, consumers, observers))
     return len(lease.ids)
 
 
@@ -107,6 +111,18 @@ def _consumers() -> list[_Consumer]:
         for plugin, emitter in known.every(WebhookEmitter)
     ]
     return sinks + emitters
+
+
+def _deliver_row(
+    row_id: int, data: dict[str, Any], pending: list[str] | None, consumers: list[_Consumer], observers: Observers
+) -> tuple[list[str], str | None]:
+    """What `_deliver` returns; an event that this version can't read is set aside, and the others go on."""
+    try:
+        event = _from_json(data)
+    except (TypeError, KeyError, ValueError) as error:
+        log.error("The outbox row %s can't be read and is set aside: %s", row_id, error)
+        return [], f"unreadable: {error}"
+    return _deliver(event, pending, consumers, observers)
 
 
 def _deliver(

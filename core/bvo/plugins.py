@@ -179,6 +179,7 @@ def _in_order(found: list[Plugin]) -> list[Plugin]:
         ordered = [by_name[name] for name in sorter.static_order() if name in by_name]
     except CycleError as error:
         raise StartupError(f"Plugins require each other in a circle: {' -> '.join(error.args[1])}.") from None
+    ordered.sort(key=lambda plugin: not plugin.builtin)  # stable: built-ins are asked first, each group in its order
     return ordered + [plugin for plugin in found if plugin.state == "failed"]
 
 

@@ -249,6 +249,18 @@ def test_an_event_whose_worker_died_is_delivered_by_another_after_its_lease(emit
     assert good.names == ["tower"]
 
 
+def test_an_event_that_this_version_can_not_read_is_set_aside_and_holds_up_no_other(
+    emitting: Flask, good: Emitter
+) -> None:
+    with transaction() as session:
+        session.add(OutboxEvent(event={"type": "of another version"}))
+    happen("behind it")
+    deliver()
+    assert good.got[-1].entity_name == "behind it"
+    unreadable = next(row for row in in_outbox() if row.event == {"type": "of another version"})
+    assert "unreadable" in (unreadable.last_error or "")
+
+
 def test_an_external_sink_gets_every_event_and_is_tried_again(site: Site, make_app: Callable[..., Flask]) -> None:
     sink = Emitter()
     sink.failures = 1

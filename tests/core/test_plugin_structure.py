@@ -76,8 +76,8 @@ def test_a_plugin_requires_every_plugin_that_it_imports(package: str) -> None:
     assert {names[other] for other in needed} <= set(LOADED[package].info.requires)
 
 
-def test_only_the_last_layer_of_a_domain_imports_no_model() -> None:
-    """Tables and behaviour know nothing of routes: `models` and `service` import neither `api` nor `entities`."""
+def test_tables_and_behaviour_know_nothing_of_routes() -> None:
+    """`models` and `service` import neither `api` nor `entities`."""
     for package in LOADED.keys() & FOLDERS.keys():
         for name in ("models.py", "service.py"):
             path = FOLDERS[package] / name
