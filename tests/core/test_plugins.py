@@ -65,6 +65,12 @@ def test_plugins_are_ordered_by_what_they_require(builtin: Callable[..., str]) -
     assert [plugin.name for plugin in plugins.load(builtins=names)] == ["floor", "walls", "roof"]
 
 
+def test_built_in_plugins_are_asked_before_third_parties(builtin: Callable[..., str], site: Site) -> None:
+    site.plug("guest")
+    names = [builtin("floor"), builtin("walls", ("floor",))]
+    assert [plugin.name for plugin in plugins.load(builtins=names)] == ["floor", "walls", "guest"]
+
+
 def test_every_app_has_its_own_plugin_manager(builtin: Callable[..., str]) -> None:
     names = [builtin("floor")]
     first, second = plugins.load(builtins=names), plugins.load(builtins=names)
