@@ -90,20 +90,20 @@ def test_the_scope_hides_the_things_of_others_in_every_operation(admin: Api, use
 
 
 def test_every_change_is_audited_and_told_with_secrets_masked(admin: Api, app: Flask) -> None:
-    made = thing(admin, pin="1234")
+    made = thing(admin, pin="canary-pin")
     url = f"/api/things/{made['id']}"
     admin.ok(admin.put(url, {"colour": "blue"}))
     admin.ok(admin.post(f"{url}/paint"))
     assert admin.delete(url).status_code == 204
     events = outbox(app)
     assert [event["type"] for event in events] == ["thing.created", "thing.updated", "thing.painted", "thing.deleted"]
-    assert "1234" not in json.dumps(events)
+    assert "canary-pin" not in json.dumps(events)
     updated = events[1]
     assert (updated["before"]["colour"], updated["after"]["colour"], updated["after"]["pin"]) == ("grey", "blue", "***")
     assert (events[0]["before"], events[3]["after"]) == (None, None)
     audit = admin.ok(admin.get("/api/audit?entity_type=thing"))["items"]
     assert [row["action_type"] for row in reversed(audit)] == ["created", "modified", "status_changed", "deleted"]
-    assert "1234" not in json.dumps([admin.ok(admin.get(f"/api/audit/{row['id']}")) for row in audit])
+    assert "canary-pin" not in json.dumps([admin.ok(admin.get(f"/api/audit/{row['id']}")) for row in audit])
 
 
 def test_a_change_that_changes_nothing_tells_nobody(admin: Api, app: Flask) -> None:
