@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -55,6 +56,14 @@ def principal() -> Principal:
 def act_as(proven: Principal) -> None:
     """Let the rest of this request be done by `proven`: for public routes that prove the caller themselves."""
     g.principal = proven
+
+
+def from_this_machine() -> bool:
+    """True where the request came over a loopback address."""
+    try:
+        return ipaddress.ip_address(request.remote_addr or "").is_loopback
+    except ValueError:
+        return False
 
 
 def require(permission: str) -> None:

@@ -10,7 +10,20 @@ from flask import Blueprint, Flask, current_app, jsonify, redirect, request
 from flask_smorest import Api
 from werkzeug.wrappers import Response
 
-from . import __version__, access, database, entities, health, migrations, plugins, problems, registry, sessions, stores
+from . import (
+    __version__,
+    access,
+    database,
+    entities,
+    health,
+    migrations,
+    plugins,
+    problems,
+    registry,
+    secrets,
+    sessions,
+    stores,
+)
 from .access import public
 from .config import Config
 
@@ -44,6 +57,7 @@ def assemble(config: Config, contributed: registry.Registry) -> Flask:
     problems.init_app(app)  # after Api, whose own error handler would answer pages in JSON, too
     access.init_app(app)
     sessions.init_app(app, config)
+    secrets.init_app(app, config)
     health.init_app(app)
     app.add_url_rule("/", "root", public(_root))
     stores.init_app(app, contributed)
@@ -65,9 +79,10 @@ def _register_blueprints(app: Flask, api: Api, contributed: registry.Registry) -
 
 
 def _schema_name(schema: Any) -> str:
-    """The name of a schema in OpenAPI: `UserIn` is taken whole when creating, and as `UserUpdate` in part."""
-    name = (schema if isinstance(schema, type) else type(schema)).__name__.removesuffix("Schema")
-    return f"{name.removesuffix('In')}Update" if getattr(schema, "partial", None) else name
+    """The name of a schema in OpenAPI: `runner.RegisterIn`, and `access.UserUpdate` for a part of `UserIn`."""
+    kind = schema if isinstance(schema, type) else type(schema)
+    name = f"{kind.__name__.removesuffix('In')}Update" if getattr(schema, "partial", None) else kind.__name__
+    return f"{kind.__module__.split('.')[0].removeprefix('bvo_')}.{name}"
 
 
 def _root() -> Response:

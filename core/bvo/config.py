@@ -23,6 +23,7 @@ class Config:
     data_dir: Path
     database_url: str
     secret_key: str
+    encryption_keys: tuple[str, ...]
     disabled_plugins: frozenset[str]
     required_plugins: frozenset[str]
     package_store: str
@@ -44,6 +45,7 @@ class Config:
             data_dir=data_dir,
             database_url=_database_url(values, data_dir),
             secret_key=_secret_key(values, data_dir),
+            encryption_keys=_encryption_keys(values, data_dir),
             disabled_plugins=names(values.get("BVO_DISABLED_PLUGINS", "")),
             required_plugins=names(values.get("BVO_REQUIRED_PLUGINS", "")),
             package_store=values.get("BVO_PACKAGE_STORE", "folder"),
@@ -109,7 +111,7 @@ def _database_url(values: _Values, data_dir: Path) -> str:
 
 
 def _secret_key(values: _Values, data_dir: Path) -> str:
-    key = values.secret("BVO_SECRET_KEY") or _generated_key(data_dir / "secret_key")
+    key = values.secret("BVO_SECRET_KEY") or _generated_key(data_dir / "secret_key", 48)
     if len(key.encode()) < MIN_SECRET_BYTES:
         raise StartupError(
             f"BVO_SECRET_KEY has fewer than {MIN_SECRET_BYTES} bytes. Make one with"
@@ -118,15 +120,21 @@ def _secret_key(values: _Values, data_dir: Path) -> str:
     return key
 
 
-def _generated_key(path: Path) -> str:
-    """The key kept in the data folder, made at the first start; several servers must share one by BVO_SECRET_KEY."""
+def _encryption_keys(values: _Values, data_dir: Path) -> tuple[str, ...]:
+    """The keys of stored secrets, the current one first; older ones only decrypt."""
+    text = values.secret("BVO_ENCRYPTION_KEY") or _generated_key(data_dir / "encryption_key", 32)
+    return tuple(key.strip() for key in text.split(",") if key.strip())
+
+
+def _generated_key(path: Path, size: int) -> str:
+    """A key of `size` random bytes kept in the data folder, made at the first start. Several servers must share one."""
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
-        return _content(path, f"The secret key {path}")
+        return _content(path, f"The key {path}")
     except OSError as error:
         raise StartupError(f"The data folder {path.parent} is not writable: {error.strerror}.") from None
-    key = secrets.token_urlsafe(48)
+    key = secrets.token_urlsafe(size)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(key)
     return key

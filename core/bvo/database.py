@@ -97,7 +97,12 @@ def init_app(app: Flask, config: Config) -> None:
             options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
         app.config["SQLALCHEMY_ENGINES"] = {"default": options}
         db.init_app(app)
-    except (SQLAlchemyError, ImportError, ValueError) as error:
+    except ImportError as error:
+        raise StartupError(
+            f"BVO_DATABASE_URL needs the driver {error.name}, which is not installed."
+            " For PostgreSQL: pip install 'bv-orchestrator[postgres]'."
+        ) from None
+    except (SQLAlchemyError, ValueError) as error:
         raise StartupError(f"BVO_DATABASE_URL can't be used: {error}. Its value is not shown here.") from None
     with app.app_context():
         if db.engine.dialect.name == "sqlite":

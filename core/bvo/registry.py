@@ -19,6 +19,7 @@ RECORDS: dict[str, type[Any]] = {
     "blueprints": Blueprint,
     "artifacts": hooks.Artifact,
     "settings_groups": hooks.SettingsGroup,
+    "encrypted_columns": hooks.EncryptedColumn,
     "seeds": hooks.Seed,
     "auth_providers": hooks.AuthProvider,
     "audit_sinks": hooks.AuditSink,
@@ -60,6 +61,11 @@ class Registry:
     def service(self, kind: type[S]) -> S:
         """The one instance of an entity type's service class. Raises LookupError where its plugin is not loaded."""
         return cast(S, self.services[kind])
+
+    def service_of(self, entity_type: str) -> Any | None:
+        """The service of an entity type by its name; None where its plugin is not loaded. For what is optional."""
+        entity = self.of(hooks.EntityType).get(entity_type)
+        return None if entity is None else self.services[entity.service]
 
     def artifacts(self) -> dict[str, str]:
         """The rows of the permission matrix: name to label."""

@@ -20,6 +20,9 @@ from .config import Config
 
 log = logging.getLogger(__name__)
 
+GENERATION = "gen"
+"""The claim of a token that says to which of its user's generations it belongs."""
+
 
 def init_app(app: Flask, config: Config) -> None:
     """Set up the tokens. In production the cookie is bound to this host and to HTTPS."""
@@ -56,7 +59,8 @@ def log_in(username: str, password: str) -> Principal | None:
 def issue(principal: Principal) -> str:
     """An access token for a user; it holds for `security.session_minutes`."""
     lifetime = timedelta(minutes=settings.get("security.session_minutes"))
-    token: str = create_access_token(identity=str(principal.id), expires_delta=lifetime)
+    claims = {GENERATION: principal.generation}
+    token: str = create_access_token(str(principal.id), expires_delta=lifetime, additional_claims=claims)
     return token
 
 

@@ -16,7 +16,7 @@ from .operations import HealthCheck, PeriodicTask, Seed, StartCheck
 from .pages import DashboardCard, DetailPanel, NavItem
 from .plugin import PluginInfo
 from .settings import Setting, SettingsGroup
-from .storage import PackageStore, Store
+from .storage import EncryptedColumn, PackageStore, Store
 
 hookimpl = pluggy.HookimplMarker("bvo")
 
@@ -28,6 +28,7 @@ __all__ = [
     "CliCommand",
     "DashboardCard",
     "DetailPanel",
+    "EncryptedColumn",
     "EntityType",
     "Event",
     "Filter",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from marshmallow.fields import Field
     from sqlalchemy import Select
 
-    from .identity import Principal
+    from .identity import Principal, PrincipalKind
 
 OPERATIONS = ("view", "create", "edit", "delete")
 VIEWS = ("list", "get", "create", "update", "delete")
@@ -61,7 +61,8 @@ class EntityType:
     `create(data) -> row`, `update(id, data) -> row`, `delete(id)`; each is one transaction. `scope` narrows every
     query to what the principal may see, and is mandatory: write `everything` where nothing is narrowed. `secrets`
     names fields that are masked in audit and events. `views` replaces one operation whole: its key is one of `list,
-    get, create, update, delete`, its value a view function that declares its own access.
+    get, create, update, delete`, its value a view function that declares its own access. `principals` names, for one of
+    these, the kinds of principals that may call it; users alone where it is left out.
     """
 
     name: str
@@ -79,12 +80,15 @@ class EntityType:
     secrets: frozenset[str] = frozenset()
     nav: NavItem | None = None
     views: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    principals: Mapping[str, tuple[PrincipalKind, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_name(self, self.name)
         check_name(self, self.plural, "plural")
-        if unknown := set(self.views) - set(VIEWS):
-            raise ValueError(f"EntityType {self.name!r}: views {sorted(unknown)} are none of {', '.join(VIEWS)}")
+        if unknown := (set(self.views) | set(self.principals)) - set(VIEWS):
+            raise ValueError(
+                f"EntityType {self.name!r}: views or principals {sorted(unknown)} are none of {', '.join(VIEWS)}"
+            )
         if self.write_schema is None and (self.has("create") or self.has("update")):
             raise ValueError(f"EntityType {self.name!r}: its service creates or updates, so it needs a write_schema")
         if missing := [action.name for action in self.actions if not self.has(action.name)]:

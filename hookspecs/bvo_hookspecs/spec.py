@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         CliCommand,
         DashboardCard,
         DetailPanel,
+        EncryptedColumn,
         EntityType,
         HealthCheck,
         NavItem,
@@ -75,6 +76,11 @@ def settings_groups() -> Iterable[SettingsGroup]:  # type: ignore[empty-body]
 @hookspec
 def seeds() -> Iterable[Seed]:  # type: ignore[empty-body]
     """Add rows that must exist after every migration."""
+
+
+@hookspec
+def encrypted_columns() -> Iterable[EncryptedColumn]:  # type: ignore[empty-body]
+    """Name the columns that hold secrets, so that their key can be changed."""
 
 
 # --- the five kinds of exchangeable parts (entity types are the first)

@@ -1,11 +1,11 @@
-"""Where packages and artifacts lie."""
+"""Where packages, artifacts and secrets lie."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from .checks import check_name
 
@@ -32,6 +32,18 @@ class PackageStore:
 
     name: str
     connect: Callable[[Path], Store]
+
+    def __post_init__(self) -> None:
+        check_name(self, self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncryptedColumn:
+    """A column of texts that `bvo.secrets` encrypts; `bvo secrets rotate` encrypts them anew. The model has an `id`."""
+
+    name: str
+    model: type[Any]
+    column: str
 
     def __post_init__(self) -> None:
         check_name(self, self.name)

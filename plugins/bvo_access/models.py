@@ -18,7 +18,10 @@ class UserRole(Base):
 
 
 class User(Base, Timestamps):
-    """A person. `password_hash` is null where another auth provider vouches for the user."""
+    """A person. `password_hash` is null where another auth provider vouches for the user.
+
+    A new `generation` ends all sessions that began before it.
+    """
 
     __tablename__ = "users"
 
@@ -26,8 +29,11 @@ class User(Base, Timestamps):
     username: Mapped[str] = mapped_column(unique=True)
     email: Mapped[str | None] = mapped_column(unique=True)
     full_name: Mapped[str | None]
+    organization: Mapped[str | None]
+    job_title: Mapped[str | None]
     is_active: Mapped[bool] = mapped_column(default=True)
     password_hash: Mapped[str | None]
+    generation: Mapped[int] = mapped_column(default=0)
     roles: Mapped[list[Role]] = relationship(secondary="user_roles", order_by="Role.id", lazy="selectin")
 
     @property

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from bvo import registry
+from bvo import registry, settings
+
+from . import passwords
 
 USERNAME = validate.Regexp(
     r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,149}\Z",
     error="Use letters, digits and . _ @ + -, at most 150, beginning with a letter or digit.",
 )
-MIN_PASSWORD = 8
 MAX_PASSWORD = 1024
+
+
+def check_policy(password: str) -> None:
+    """Raise ValidationError for a password that the settings do not allow, or that everybody tries first."""
+    least = settings.get("security.password_min_length")
+    if len(password) < least:
+        raise ValidationError(f"Use at least {least} characters.")
+    if password.lower() in passwords.COMMON:
+        raise ValidationError("This password is one of those that are tried first. Choose another one.")
 
 
 def _known_artifact(name: str) -> None:
@@ -56,7 +66,9 @@ class UserIn(Schema):
     username = fields.String(required=True, validate=USERNAME)
     email = fields.Email(allow_none=True, validate=validate.Length(max=254))
     full_name = fields.String(allow_none=True, validate=validate.Length(max=200))
-    password = fields.String(required=True, load_only=True, validate=validate.Length(MIN_PASSWORD, MAX_PASSWORD))
+    organization = fields.String(allow_none=True, validate=validate.Length(max=200))
+    job_title = fields.String(allow_none=True, validate=validate.Length(max=200))
+    password = fields.String(required=True, load_only=True, validate=(validate.Length(max=MAX_PASSWORD), check_policy))
     is_active = fields.Boolean()
 
 
@@ -65,6 +77,8 @@ class UserOut(Schema):
     username = fields.String()
     email = fields.String()
     full_name = fields.String()
+    organization = fields.String()
+    job_title = fields.String()
     is_active = fields.Boolean()
     created_at = fields.AwareDateTime()
     updated_at = fields.AwareDateTime()

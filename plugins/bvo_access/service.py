@@ -29,7 +29,19 @@ class UserService(Creates[User], Updates[User]):
             _check_may_change(self.get(row_id))
             if data.get("is_active") is False:
                 _keep_an_administrator(session, without=row_id)
-            return super().update(row_id, _with_hash(data))
+            changed = _with_hash(data)
+            if "password_hash" in changed:
+                changed["generation"] = self.get(row_id).generation + 1
+            return super().update(row_id, changed)
+
+    def set_password_hash(self, row_id: int, password_hash: str) -> User:
+        """Give the user another password, and end all sessions that began with the old one."""
+        with transaction() as session:
+            user = self.get(row_id)
+            user.password_hash, user.generation = password_hash, user.generation + 1
+            session.flush()
+            events.emit("password_changed", self.entity, user)
+            return user
 
     def assign(self, row_id: int, role_ids: list[int]) -> User:
         """Replace a user's roles. Raises UnprocessableEntity for unknown ones, Forbidden for what the caller lacks."""
@@ -92,7 +104,14 @@ def load_principal(user_id: int) -> Principal | None:
 
 def principal_of(user: User) -> Principal:
     granted = frozenset(permission for role in user.roles for row in role.permissions for permission in row.granted())
-    return Principal(kind="user", id=user.id, name=user.username, permissions=granted, is_admin=user.is_admin)
+    return Principal(
+        kind="user",
+        id=user.id,
+        name=user.username,
+        permissions=granted,
+        is_admin=user.is_admin,
+        generation=user.generation,
+    )
 
 
 def check_password(username: str, password: str) -> Principal | None:

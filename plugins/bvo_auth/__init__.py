@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import AuthProvider, PluginInfo, hookimpl
+from bvo_hookspecs import AuthProvider, CliCommand, PluginInfo, hookimpl
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -25,6 +25,17 @@ def auth_providers() -> Iterable[AuthProvider]:
     return [
         AuthProvider(name="password", login=check_password),
         AuthProvider(name="session", authenticate=authenticate_session),
+    ]
+
+
+@hookimpl
+def cli_commands() -> Iterable[CliCommand]:
+    return [
+        CliCommand(
+            name="reset-link",
+            target="bvo_auth.commands:reset_link",
+            help="Print a link by which a user chooses a new password.",
+        )
     ]
 
 

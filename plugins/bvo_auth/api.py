@@ -14,7 +14,8 @@ from bvo_access.models import User
 from bvo_hookspecs import Principal
 from bvo_hookspecs.entities import OPERATIONS
 
-from .schemas import LoginIn, MeOut, TokenOut
+from . import accounts
+from .schemas import ForgotIn, LoginIn, MeOut, OkOut, RegisterIn, RegisterOut, ResetIn, TokenOut
 
 blueprint = Blueprint("auth", __name__, url_prefix="/api/auth", description="Login")
 
@@ -29,6 +30,35 @@ def login(form: dict[str, str]) -> Any:
     if principal is None:
         raise Unauthorized("Invalid credentials")
     return {"access_token": sessions.issue(principal), "token_type": "bearer"}
+
+
+@blueprint.post("/register")
+@public
+@blueprint.arguments(RegisterIn)
+@blueprint.response(200, RegisterOut)
+def register(data: dict[str, Any]) -> Any:
+    """Make an account without roles, where registration is switched on"""
+    return accounts.register(data)
+
+
+@blueprint.post("/forgot")
+@public
+@blueprint.arguments(ForgotIn)
+@blueprint.response(200, OkOut)
+def forgot(data: dict[str, Any]) -> Any:
+    """Ask for a new password; the answer is the same whoever asks"""
+    accounts.forgot(data["username"], data.get("email"), data.get("new_password"))
+    return {"status": "ok"}
+
+
+@blueprint.post("/reset")
+@public
+@blueprint.arguments(ResetIn)
+@blueprint.response(200, OkOut)
+def reset(data: dict[str, Any]) -> Any:
+    """Choose a new password with the token of a link; it works once and ends all sessions"""
+    accounts.reset(data["token"], data["new_password"])
+    return {"status": "ok"}
 
 
 @blueprint.get("/me")

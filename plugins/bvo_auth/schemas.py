@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from marshmallow import EXCLUDE, Schema, fields
+from marshmallow import EXCLUDE, Schema, fields, validate
+
+from bvo_access.schemas import MAX_PASSWORD, USERNAME, check_policy
 
 
 class LoginIn(Schema):
@@ -13,6 +15,41 @@ class LoginIn(Schema):
 
     username = fields.String(required=True)
     password = fields.String(required=True)
+
+
+class RegisterIn(Schema):
+    """The names of the reference's clients: `fullName`, and `role` for a person's occupation, which grants nothing."""
+
+    username = fields.String(required=True, validate=USERNAME)
+    email = fields.Email(allow_none=True, validate=validate.Length(max=254))
+    full_name = fields.String(data_key="fullName", allow_none=True, validate=validate.Length(max=200))
+    organization = fields.String(allow_none=True, validate=validate.Length(max=200))
+    job_title = fields.String(data_key="role", allow_none=True, validate=validate.Length(max=200))
+    password = fields.String(required=True, validate=(validate.Length(max=MAX_PASSWORD), check_policy))
+
+
+class RegisterOut(Schema):
+    id = fields.Integer()
+    username = fields.String()
+
+
+class ForgotIn(Schema):
+    username = fields.String(required=True, validate=validate.Length(1, 150))
+    email = fields.String(allow_none=True, validate=validate.Length(max=254))
+    new_password = fields.String(
+        data_key="newPassword", allow_none=True, validate=(validate.Length(max=MAX_PASSWORD), check_policy)
+    )
+
+
+class ResetIn(Schema):
+    token = fields.String(required=True, validate=validate.Length(1, 200))
+    new_password = fields.String(
+        data_key="newPassword", required=True, validate=(validate.Length(max=MAX_PASSWORD), check_policy)
+    )
+
+
+class OkOut(Schema):
+    status = fields.String()
 
 
 class TokenOut(Schema):

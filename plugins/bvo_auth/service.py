@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from flask_jwt_extended import get_jwt_identity, verify_jwt_in_request
+import jwt
+from flask_jwt_extended import get_jwt, get_jwt_identity, verify_jwt_in_request
 from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
 from jwt.exceptions import PyJWTError
 from werkzeug.exceptions import Forbidden, Unauthorized
 from werkzeug.wrappers import Request
 
+from bvo.sessions import GENERATION
 from bvo_access.service import load_principal
 from bvo_hookspecs import Principal
 
 
 def authenticate_session(request: Request) -> Principal | None:
     """The user of the token, with the roles of this moment. Raises Unauthorized for a token that does not hold."""
+    if not _is_session(request):
+        return None
     try:
         if verify_jwt_in_request(optional=True) is None:
             return None
@@ -26,4 +30,17 @@ def authenticate_session(request: Request) -> Principal | None:
     found = load_principal(int(get_jwt_identity()))
     if found is None:
         raise Unauthorized("This user does not exist any more, or is disabled.")
+    if get_jwt().get(GENERATION) != found.generation:
+        raise Unauthorized("This session was ended. Log in again.")
     return found
+
+
+def _is_session(request: Request) -> bool:
+    """False for a Bearer token of another type, which another provider knows: SDK tokens say so in their header."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        return True
+    try:
+        return bool(jwt.get_unverified_header(token).get("typ") == "JWT")
+    except PyJWTError:
+        return True

@@ -67,6 +67,14 @@ def held(job_id: int, robot_id: int, lease_token: str | None) -> Job:
     return job
 
 
+def held_by_lease(robot_id: int | None, lease_token: str | None) -> Job:
+    """The job that this robot runs now. Raises Conflict where it runs none, or where the lease is not that job's."""
+    running = db.session.scalars(select(Job).where(RUNNING, Job.robot_id == robot_id)).one_or_none()
+    if running is None or (lease_token and running.lease_hash != tokens.digest(lease_token)):
+        raise Conflict("This robot does not hold a job now. Claim one first.")
+    return running
+
+
 def renew(robot_id: int, lease_tokens: Mapping[int, str] | None) -> dict[int, str]:
     """Keep what the robot still holds, and tell it for each job: `valid`, `stop` (cancelled) or `lost`.
 

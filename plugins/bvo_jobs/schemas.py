@@ -7,6 +7,8 @@ from marshmallow import Schema, fields, validate
 from bvo_processes.schemas import ProcessSummary
 from bvo_robots.schemas import RobotOut
 
+from . import states
+
 ID = validate.Range(1, 2**31 - 1)
 
 
@@ -15,6 +17,11 @@ class JobIn(Schema):
     parameters = fields.Dict(keys=fields.String(), allow_none=True, metadata={"description": "Given to the script"})
     robot_id = fields.Integer(
         allow_none=True, validate=ID, metadata={"description": "Only this robot may run it; left out: any robot"}
+    )
+    status = fields.String(validate=validate.OneOf(states.STATES), metadata={"description": "Only when changing a job"})
+    result = fields.Dict(keys=fields.String(), allow_none=True, metadata={"description": "Only when changing a job"})
+    error_message = fields.String(
+        allow_none=True, validate=validate.Length(max=10_000), metadata={"description": "Only when changing a job"}
     )
 
 

@@ -10,7 +10,7 @@ from werkzeug.exceptions import Conflict, NotFound
 
 from bvo import events
 from bvo.database import transaction, utcnow
-from bvo.entities import Service
+from bvo.entities import Service, refuse_when_creating
 from bvo_processes.models import Process
 from bvo_robots.models import Robot
 
@@ -23,6 +23,7 @@ class JobService(Service[Job]):
 
     def create(self, data: Mapping[str, Any]) -> Job:
         """Queue a job. It pins the process version and the package as they are now."""
+        refuse_when_creating(data, "status", "result", "error_message")
         with transaction() as session:
             process = _runnable(session, data["process_id"])
             if data.get("robot_id") and session.get(Robot, data["robot_id"]) is None:
@@ -44,6 +45,28 @@ class JobService(Service[Job]):
             events.emit("created", self.entity, job)
             return job
 
+    def update(self, row_id: int, data: Mapping[str, Any]) -> Job:
+        """Change a pending job's robot or parameters, or settle a job by hand. What a job was made of never changes.
+
+        Raises Conflict for what the job's state does not allow.
+        """
+        with transaction() as session:
+            job = self.get(row_id)
+            session.refresh(job, ["status"], with_for_update=True)
+            changed = {name: value for name, value in data.items() if value != getattr(job, name)}
+            if not changed:
+                return job
+            _check_change(session, job, changed)
+            before = events.snapshot(self.entity, job)
+            for name, value in changed.items():
+                setattr(job, name, value)
+            if states.is_final(job.status):
+                job.finished_at = utcnow()
+            session.flush()
+            session.refresh(job, ["robot"])
+            events.emit(job.status if "status" in changed else "updated", self.entity, job, before=before)
+            return job
+
     def cancel(self, row_id: int) -> Job:
         """Cancel what has not ended. A robot that runs it is told to stop with its next heartbeat."""
         with transaction() as session:
@@ -55,6 +78,25 @@ class JobService(Service[Job]):
             session.flush()
             events.emit("canceled", self.entity, job, before=before)
             return job
+
+
+def _check_change(session: Session, job: Job, changed: Mapping[str, Any]) -> None:
+    """Raise Conflict where the job can't be changed so."""
+    status = changed.get("status", job.status)
+    if states.is_final(job.status):
+        raise Conflict(f"Job {job.id} is {job.status} and can't change any more. Create a new one.")
+    if "process_id" in changed:
+        raise Conflict("A job's process can't change. Cancel it and create another one.")
+    if status == states.RUNNING != job.status:
+        raise Conflict("Only a robot starts a job. Leave it pending until one claims it.")
+    if job.status != status:
+        states.check(job.status, status)
+    elif {"result", "error_message"} & set(changed):
+        raise Conflict("A result belongs to a job that ends: send it with the status completed or failed.")
+    if job.status != states.PENDING and {"robot_id", "parameters"} & set(changed):
+        raise Conflict(f"A robot works on job {job.id} already: its robot and parameters can't change.")
+    if changed.get("robot_id") and session.get(Robot, changed["robot_id"]) is None:
+        raise NotFound(f"Robot not found: there is none with the id {changed['robot_id']}.")
 
 
 def _runnable(session: Session, process_id: int) -> Process:

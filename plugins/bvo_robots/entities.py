@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from bvo.entities import equals, everything, search
-from bvo_hookspecs import EntityType, NavItem
+from bvo_hookspecs import Action, EntityType, NavItem
 
 from .models import Robot
 from .schemas import RobotIn, RobotOut
@@ -25,6 +25,7 @@ ROBOT = EntityType(
         search(Robot.name, Robot.machine_info),
         equals(Robot.status, fields.String(validate=validate.OneOf(("online", "offline")))),
     ),
+    actions=(Action(name="heartbeat", label="Mark as online", applies=lambda robot: robot["status"] != "online"),),
     secrets=frozenset({"api_token"}),
     nav=NavItem(name="robots", label="Robots", order=40),
 )

@@ -29,14 +29,22 @@ class RobotService(Creates[Robot], Updates[Robot], Deletes[Robot]):
         token = tokens.new("bvor")
         with transaction():
             _check_machine(data)
-            robot = super().create({**data, "api_token_hash": tokens.digest(token)})
+            robot = super().create({**_with_credential(data), "api_token_hash": tokens.digest(token)})
         robot.api_token = token  # type: ignore[attr-defined]
         return robot
 
     def update(self, row_id: int, data: Mapping[str, Any]) -> Robot:
         with transaction():
             _check_machine(data)
-            return super().update(row_id, data)
+            robot = self.get(row_id)
+            named = {"name": robot.name, "credential_asset_id": robot.credential_asset_id, **data}
+            values = _with_credential(named) if "credential" in data else dict(data)
+            return super().update(row_id, values)
+
+    def heartbeat(self, row_id: int) -> Robot:
+        """Mark the robot as online by hand. It keeps no job: only a runner's own heartbeats do."""
+        self.beat(row_id, None)
+        return self.get(row_id)
 
     def rotate_token(self, robot: Robot) -> str:
         """Give the robot a new token; the old one ends."""
@@ -100,6 +108,22 @@ def fleet() -> dict[str, Any]:
         "offline": counts.get("offline", 0),
         "robots": db.session.scalars(latest).all(),
     }
+
+
+def _with_credential(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The robot's columns; a given `credential` is kept as a credential asset of its own, made or changed."""
+    values = dict(data)
+    credential = values.pop("credential", None)
+    if credential is None:
+        return values
+    assets = registry.current().service_of("asset")
+    if assets is None:
+        raise UnprocessableEntity("A credential needs the plugin `assets`, which is not loaded.")
+    if values.get("credential_asset_id"):
+        assets.update(values["credential_asset_id"], credential)
+        return values
+    made = assets.create({"name": f"{values['name']} (robot)", "type": "credential", **credential})
+    return {**values, "credential_asset_id": made.id}
 
 
 def _touch_machine(robot: Robot) -> None:

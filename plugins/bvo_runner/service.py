@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 
-from flask import request
 from sqlalchemy import select
 from werkzeug.exceptions import Forbidden, Unauthorized
 
@@ -93,16 +91,9 @@ def _machine(key: str | None) -> Machine | None:
         if machine := find_by_key(key):
             return machine
         raise Unauthorized(f"The machine key is not valid. {HOW_TO_GET_A_KEY}")
-    if registry.current().config.development and _from_this_machine():
+    if registry.current().config.development and access.from_this_machine():
         return None
     raise Unauthorized(f"A machine key is needed. {HOW_TO_GET_A_KEY}")
-
-
-def _from_this_machine() -> bool:
-    try:
-        return ipaddress.ip_address(request.remote_addr or "").is_loopback
-    except ValueError:
-        return False
 
 
 def _renewed(robot: Robot, machine: Machine | None) -> tuple[Robot, str]:

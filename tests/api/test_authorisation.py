@@ -17,19 +17,29 @@ PUBLIC = {
     "GET /healthz",
     "GET /ui/login",
     "GET /ui/static/<path:name>",
+    "GET /api/sdk/auth/status",
+    "POST /api/auth/forgot",
     "POST /api/auth/login",
+    "POST /api/auth/register",
+    "POST /api/auth/reset",
     "POST /api/runner/register-robot",
+    "POST /api/sdk/auth/start",
+    "POST /api/sdk/auth/status",
     "POST /ui/login",
 }
 """Open to everyone. A new public route fails the test until it stands here."""
 
 ANY_USER = {
     "GET /api/auth/me",
+    "GET /sdk-auth",
     "GET /ui/",
     "GET /ui/<entity>/",
     "GET /ui/<entity>/<id>",
     "GET /ui/<entity>/<id>/head",
     "GET /ui/<entity>/<id>/panels/<name>",
+    "POST /api/sdk/auth/confirm",
+    "POST /api/sdk/auth/deny",
+    "POST /sdk-auth",
     "POST /ui/<entity>/<id>/<action>",
     "POST /ui/logout",
 }
@@ -37,6 +47,7 @@ ANY_USER = {
 
 ROBOTS = {
     "GET /api/packages/<id>/download",
+    "GET /api/runner/assets/<name>",
     "POST /api/runner/heartbeat",
     "POST /api/runner/jobs/<id>/artifacts",
     "POST /api/runner/jobs/<id>/log",
@@ -44,6 +55,9 @@ ROBOTS = {
     "POST /api/runner/next-job",
 }
 """For robots alone."""
+
+TOOLS = {"GET /api/assets", "GET /api/queues", "POST /api/queue-items"}
+"""For users, and for tools with an SDK token."""
 
 
 def routes(app: Flask) -> Iterator[tuple[str, str, str, Access]]:
@@ -84,7 +98,8 @@ def test_every_route_lets_in_whom_it_declares_and_nobody_else(
                 assert "may not call this" not in call(robot)[1]
             else:
                 assert call(anonymous)[0] == 401
-                assert call(robot) == (403, "A robot may not call this; it is for: user.")
+                kinds = "sdk, user" if name in TOOLS else "user"
+                assert call(robot) == (403, f"A robot may not call this; it is for: {kinds}.")
                 assert call(admin)[0] not in (401, 403)
                 if name in ANY_USER:
                     continue

@@ -31,7 +31,7 @@ BAD_INPUT: list[tuple[dict[str, Any], int, str]] = [
     ({"robot_id": 0}, 422, "robot_id"),
     ({"parameters": [1]}, 422, "parameters"),
     ({"parameters": "{}"}, 422, "parameters"),
-    ({"status": "completed"}, 422, "status: Unknown field"),
+    ({"process_id": 1, "status": "completed"}, 422, "Leave out status"),
     ({"attempt": 7}, 422, "attempt: Unknown field"),
 ]
 
@@ -203,3 +203,38 @@ def test_an_artifact_belongs_to_its_job_alone(work: Work) -> None:
     refused(work.admin.get(f"/api/jobs/{other['id']}/artifacts/{kept['id']}"), 404, "Artifact not found")
     refused(work.admin.get(f"/api/jobs/99/artifacts/{kept['id']}"), 404, "Job not found")
     refused(work.admin.get(f"/api/jobs/{work.job['id']}/artifacts/99"), 404, "Artifact not found")
+
+
+# --- changing a job by hand
+
+
+def test_a_pending_job_can_be_given_to_a_robot_and_other_parameters(admin: Api) -> None:
+    job, (robot, _) = admin.a_job(), admin.a_robot()
+    path = f"/api/jobs/{job['id']}"
+    changed = admin.ok(admin.put(path, {"robot_id": robot["id"], "parameters": {"n": 1}}))
+    assert (changed["robot"]["name"], changed["parameters"], changed["status"]) == ("robot-1", {"n": 1}, "pending")
+    refused(admin.put(path, {"robot_id": 99}), 404, "99")
+    refused(admin.put(path, {"process_id": job["process_id"] + 1}), 409, "process can't change")
+
+
+def test_a_status_change_by_hand_follows_the_transition_table(admin: Api, work: Work) -> None:
+    pending = f"/api/jobs/{admin.a_job(admin.a_process('Other'))['id']}"
+    refused(admin.put(pending, {"status": "running"}), 409, "Only a robot starts a job")
+    refused(admin.put(pending, {"status": "completed"}), 409, "pending can't become completed")
+    assert admin.ok(admin.put(pending, {"status": "canceled"}))["finished_at"] is not None
+    refused(admin.put(pending, {"status": "pending"}), 409, "can't change any more")
+
+    running = f"/api/jobs/{work.job['id']}"
+    refused(admin.put(running, {"parameters": {"n": 2}}), 409, "A robot works on job")
+    refused(admin.put(running, {"result": {"n": 2}}), 409, "belongs to a job that ends")
+    settled = admin.ok(admin.put(running, {"status": "failed", "error_message": "settled by hand"}))
+    assert (settled["status"], settled["error_message"]) == ("failed", "settled by hand")
+    refused(work.finish(), 409)
+
+
+def test_a_change_that_changes_nothing_is_accepted_and_not_audited(admin: Api) -> None:
+    job = admin.a_job(parameters={"n": 1})
+    before = len(admin.ok(admin.get("/api/audit"))["items"])
+    body = {"process_id": job["process_id"], "parameters": {"n": 1}, "status": "pending"}
+    admin.ok(admin.put(f"/api/jobs/{job['id']}", body))
+    assert len(admin.ok(admin.get("/api/audit"))["items"]) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import update
 from bvo.database import transaction, utcnow
 from bvo_robots.models import Robot
 from bvo_robots.service import mark_offline
+from conftest import token_of
 from support.api import Api
 from support.problems import refused
 from support.state import State
@@ -68,3 +70,31 @@ def test_a_silent_robot_goes_offline_once(app: Flask, admin: Api) -> None:
         mark_offline()
     assert admin.ok(admin.get("/api/robots?status=offline"))[0]["id"] == robot["id"]
     assert len(admin.ok(admin.get("/api/audit?action=robot.offline"))["items"]) == 1
+
+
+def test_a_robots_credential_is_kept_as_an_asset_and_changed_there(admin: Api) -> None:
+    body = {"name": "unattended", "credential": {"username": "svc", "password": "canary"}}
+    robot = admin.ok(admin.post("/api/robots", body))
+    asset = admin.ok(admin.get(f"/api/assets/{robot['credential_asset_id']}"))
+    assert (asset["type"], asset["username"], asset["value"]) == ("credential", "svc", "***")
+    changed = {"credential": {"username": "svc-2", "password": "canary-2"}}
+    same = admin.ok(admin.put(f"/api/robots/{robot['id']}", changed))
+    assert same["credential_asset_id"] == robot["credential_asset_id"]
+    assert admin.ok(admin.get(f"/api/assets/{robot['credential_asset_id']}"))["username"] == "svc-2"
+
+
+def test_a_credential_needs_the_assets_plugin(make_app: Callable[..., Flask]) -> None:
+    app = make_app(BVO_DISABLED_PLUGINS="assets")
+    admin = Api(app.test_client(), Authorization=f"Bearer {token_of(app, 1)}")
+    body = {"name": "unattended", "credential": {"username": "svc", "password": "pw"}}
+    refused(admin.post("/api/robots", body), 422, "the plugin `assets`")
+
+
+def test_an_operator_can_mark_a_robot_as_online_and_keeps_no_job_alive_by_it(
+    admin: Api, work: Work, state: State
+) -> None:
+    idle, _ = admin.a_robot("idle")
+    assert admin.ok(admin.post(f"/api/robots/{idle['id']}/heartbeat"))["status"] == "online"
+    lease = state.rows("jobs")[0]["lease_expires_at"]
+    admin.ok(admin.post(f"/api/robots/{work.robot['id']}/heartbeat"))
+    assert state.rows("jobs")[0]["lease_expires_at"] == lease

@@ -125,10 +125,10 @@ def test_a_data_folder_that_is_not_writable_is_named() -> None:
 
 def test_a_secret_key_file_that_can_not_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "data/secret_key").mkdir(parents=True)
-    assert refused().startswith(f"The secret key {tmp_path}/data/secret_key can't be read")
+    assert refused().startswith(f"The key {tmp_path}/data/secret_key can't be read")
 
 
 def test_an_empty_secret_key_file_is_named_and_not_the_variable(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data/secret_key").touch()
-    assert refused().startswith(f"The secret key {tmp_path}/data/secret_key is empty")
+    assert refused().startswith(f"The key {tmp_path}/data/secret_key is empty")

@@ -159,7 +159,7 @@ def unreachable(tmp_path: Path, url: str) -> str:
         ("postgresql://u:geheim@127.0.0.1:port/db", "port"),
         ("postgresql://u:geh@eim@127.0.0.1:1/db", "percent-encode"),
         ("postgresql+nothing://u:geheim@127.0.0.1/db", "can't be used"),
-        ("postgresql+psycopg2cffi://u:geheim@127.0.0.1/db", "can't be used"),
+        ("postgresql+psycopg2cffi://u:geheim@127.0.0.1/db", "needs the driver"),
         ("sqlite:////proc/nowhere/bvo.db", "unable to open database file"),
         ("sqlite+nothing:///bvo.db", "can't be used"),
     ],

@@ -140,6 +140,9 @@ def test_every_entity_type_has_a_list_and_a_detail_page(app: Flask, admin: Api, 
     admin.a_job()
     admin.a_robot()
     admin.ok(admin.post("/api/machines", {"name": "host-1", "mode": "runner"}))
+    admin.ok(admin.post("/api/assets", {"name": "limit", "type": "int", "value": 42}))
+    admin.ok(admin.post("/api/queues", {"name": "orders"}))
+    admin.ok(admin.post("/api/queue-items", {"queue_name": "orders", "payload": {"order": 1}}))
     for entity in app.extensions["bvo"].of(EntityType).values():
         path = f"/ui/{entity.plural.replace('_', '-')}/"
         page = signed_in.get(path).text

@@ -18,6 +18,7 @@ CORE_COMMANDS = (
     CliCommand(name="serve", target="bvo.cli.serve:serve", help="Run the server: web UI, API and background worker."),
     CliCommand(name="worker", target="bvo.cli.worker:worker", help="Run only a background worker."),
     CliCommand(name="db", target="bvo.cli.db:db_group", help="Migrate the database, and check it."),
+    CliCommand(name="secrets", target="bvo.cli.secrets:secrets_group", help="Change the key of stored secrets."),
     CliCommand(name="plugins", target="bvo.cli.plugins:plugins_group", help="Show the plugins and their state."),
 )
 

@@ -6,7 +6,7 @@ from .arguments import Forgiving, parser
 from .filters import equals, everything, flag, search
 from .query import Page, fetch_page, find
 from .routes import ROW, blueprints, query_schema, refuse_huge_ids
-from .service import Creates, Deletes, Service, Updates
+from .service import Creates, Deletes, Service, Updates, refuse_when_creating
 
 __all__ = [
     "ROW",
@@ -25,5 +25,6 @@ __all__ = [
     "parser",
     "query_schema",
     "refuse_huge_ids",
+    "refuse_when_creating",
     "search",
 ]

@@ -22,6 +22,7 @@ DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
 MAX_ID = 2**31 - 1
 ROW = "<int:row_id>"
+PERMISSION_OF = {"list": "view", "get": "view", "create": "create", "update": "edit", "delete": "delete"}
 
 View = Callable[..., Any]
 
@@ -55,8 +56,13 @@ def _views(blueprint: Blueprint, entity: EntityType, service: Any) -> Iterator[t
         yield f"/{ROW}/{action.name}", action.name, "POST", _action(blueprint, entity, service, action)
 
 
+def _guard(entity: EntityType, view: str) -> Callable[[View], View]:
+    """The access that one of the standard views declares."""
+    return requires(f"{entity.plural}:{PERMISSION_OF[view]}", principals=entity.principals.get(view, ("user",)))
+
+
 def _list(blueprint: Blueprint, entity: EntityType) -> View:
-    @requires(f"{entity.plural}:view")
+    @_guard(entity, "list")
     @blueprint.arguments(query_schema(entity), location="query")
     @blueprint.response(200, entity.read_schema(many=True))
     def view(arguments: dict[str, Any]) -> Any:
@@ -70,49 +76,49 @@ def _list(blueprint: Blueprint, entity: EntityType) -> View:
         return page.rows, 200, _paging_headers(page)
 
     view.__doc__ = f"List {entity.plural.replace('_', ' ')}, newest first"
-    return cast(View, view)
+    return view
 
 
 def _get(blueprint: Blueprint, entity: EntityType) -> View:
-    @requires(f"{entity.plural}:view")
+    @_guard(entity, "get")
     @blueprint.response(200, entity.read_schema)
     def view(row_id: int) -> Any:
         return find(entity, row_id)
 
     view.__doc__ = f"Get one {entity.label.lower()}"
-    return cast(View, view)
+    return view
 
 
 def _create(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
-    @requires(f"{entity.plural}:create")
+    @_guard(entity, "create")
     @blueprint.arguments(entity.write_schema)
     @blueprint.response(201, entity.read_schema)
     def view(data: dict[str, Any]) -> Any:
         return service.create(data)
 
     view.__doc__ = f"Create a {entity.label.lower()}"
-    return cast(View, view)
+    return view
 
 
 def _update(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
-    @requires(f"{entity.plural}:edit")
+    @_guard(entity, "update")
     @blueprint.arguments(cast(type[Schema], entity.write_schema)(partial=True))
     @blueprint.response(200, entity.read_schema)
     def view(data: dict[str, Any], row_id: int) -> Any:
         return service.update(row_id, data)
 
     view.__doc__ = f"Change a {entity.label.lower()}; fields that are left out stay"
-    return cast(View, view)
+    return view
 
 
 def _delete(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
-    @requires(f"{entity.plural}:delete")
+    @_guard(entity, "delete")
     @blueprint.response(204)
     def view(row_id: int) -> None:
         service.delete(row_id)
 
     view.__doc__ = f"Delete a {entity.label.lower()}"
-    return cast(View, view)
+    return view
 
 
 def _action(blueprint: Blueprint, entity: EntityType, service: Any, action: Action) -> View:

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import Conflict
+from werkzeug.exceptions import Conflict, UnprocessableEntity
 
 from bvo import events
 from bvo.database import transaction
@@ -42,6 +42,12 @@ class Service(Generic[M]):
                     f"{self.entity.label} with the {column.key} {values[column.key]!r} already exists."
                     " Choose another one."
                 )
+
+
+def refuse_when_creating(data: Mapping[str, Any], *names: str) -> None:
+    """Raise UnprocessableEntity where `data` has fields that only an existing row can have."""
+    if given := [name for name in names if name in data]:
+        raise UnprocessableEntity(f"Leave out {', '.join(given)}: only an existing one can be changed so.")
 
 
 class Creates(Service[M]):

@@ -1,0 +1,68 @@
+"""What the API takes and gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate
+
+TYPES = ("text", "int", "boolean", "secret", "credential")
+ALIASES = {"bool": "boolean", "integer": "int", "string": "text"}
+SECRET_TYPES = ("secret", "credential")
+LENGTH = validate.Length(max=64 * 1024)
+
+
+class AssetType(fields.String):
+    """A type in any casing; `bool` is `boolean`."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs).lower()
+        known = ALIASES.get(text, text)
+        if known not in TYPES:
+            raise ValidationError(f"Invalid asset type. Use one of: {', '.join(TYPES)}.")
+        return known
+
+
+class Scalar(fields.Field[str]):
+    """A value as text; clients may send a JSON number or truth value as well."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, str | int):
+            return str(value)
+        raise ValidationError("Send a text, a whole number or a truth value.")
+
+
+class AssetIn(Schema):
+    name = fields.String(required=True, validate=validate.Length(1, 200))
+    type = AssetType(required=True)
+    description = fields.String(allow_none=True, validate=validate.Length(max=2000))
+    value = Scalar(allow_none=True, validate=LENGTH)
+    username = fields.String(allow_none=True, validate=validate.Length(max=500))
+    password = fields.String(allow_none=True, load_only=True, validate=LENGTH)
+    process_ids = fields.List(
+        fields.Integer(validate=validate.Range(1, 2**31 - 1)),
+        metadata={"description": "Only the jobs of these processes may use it; empty: those of every process"},
+    )
+
+
+class AssetOut(Schema):
+    id = fields.Integer()
+    name = fields.String()
+    type = fields.String()
+    value = fields.String(metadata={"description": "*** for secrets and credentials"})
+    username = fields.String()
+    is_secret = fields.Boolean()
+    description = fields.String()
+    process_ids = fields.List(fields.Integer())
+    created_at = fields.AwareDateTime()
+    updated_at = fields.AwareDateTime()
+
+
+class RevealedOut(Schema):
+    name = fields.String()
+    type = fields.String()
+    value = fields.Raw(metadata={"description": "Typed: a text, a number or a truth value"})
+    username = fields.String()
+    password = fields.String()

@@ -1,0 +1,46 @@
+"""The entity types `queue` and `queue_item`."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from bvo.entities import equals, everything, flag, search
+from bvo_hookspecs import EntityType, NavItem
+
+from . import states
+from .models import Queue, QueueItem
+from .schemas import QueueIn, QueueItemIn, QueueItemOut, QueueOut
+from .service import QueueItemService, QueueService
+
+QUEUE = EntityType(
+    name="queue",
+    plural="queues",
+    label="Queue",
+    model=Queue,
+    read_schema=QueueOut,
+    write_schema=QueueIn,
+    service=QueueService,
+    scope=everything,
+    columns=("id", "name", "is_active", "max_retries", "updated_at"),
+    filters=(search(Queue.name, Queue.description), flag("active_only", Queue.is_active)),
+    principals={"list": ("user", "sdk")},
+    nav=NavItem(name="queues", label="Queues", order=60),
+)
+QUEUE_ITEM = EntityType(
+    name="queue_item",
+    plural="queue_items",
+    label="Queue item",
+    model=QueueItem,
+    read_schema=QueueItemOut,
+    write_schema=QueueItemIn,
+    service=QueueItemService,
+    scope=everything,
+    columns=("id", "reference", "status", "queue_id", "priority", "retries", "updated_at"),
+    filters=(
+        equals(QueueItem.queue_id, fields.Integer()),
+        equals(QueueItem.status, fields.String(validate=validate.OneOf(states.STATES))),
+        search(QueueItem.reference),
+    ),
+    principals={"create": ("user", "sdk")},
+    nav=NavItem(name="queue_items", label="Queue items", order=61),
+)
