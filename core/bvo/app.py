@@ -20,6 +20,7 @@ from . import (
     plugins,
     problems,
     registry,
+    request_ids,
     secrets,
     sessions,
     stores,
@@ -55,6 +56,7 @@ def assemble(config: Config, contributed: registry.Registry) -> Flask:
     migrations.init_app(app)
     api = Api(app, spec_kwargs={"marshmallow_plugin": MarshmallowPlugin(schema_name_resolver=_schema_name)})
     problems.init_app(app)  # after Api, whose own error handler would answer pages in JSON, too
+    request_ids.init_app(app)  # before access, so that refusals bear it, too
     access.init_app(app)
     sessions.init_app(app, config)
     secrets.init_app(app, config)

@@ -111,3 +111,12 @@ def test_the_root_greets_programs_and_sends_browsers_to_the_pages(anonymous: Api
     assert anonymous.ok(anonymous.get("/"))["message"] == "BV Orchestrator"
     answer = anonymous.get("/", headers={"Accept": "text/html,*/*;q=0.8"})
     assert (answer.status_code, answer.location) == (302, "/ui/")
+
+
+def test_a_request_keeps_its_id_and_gets_one_where_it_has_none(anonymous: Api) -> None:
+    given = anonymous.get("/healthz", headers={"X-Request-ID": "client-7.a_b"})
+    assert given.headers["X-Request-ID"] == "client-7.a_b"
+    made = {anonymous.get("/api/jobs").headers["X-Request-ID"] for _ in range(2)}
+    assert len(made) == 2
+    forged = anonymous.get("/healthz", headers={"X-Request-ID": "a b; level=info"})
+    assert forged.headers["X-Request-ID"] != "a b; level=info"
