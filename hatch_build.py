@@ -22,6 +22,9 @@ class Asset(NamedTuple):
 
 ASSETS = (
     Asset("django-htmx", "/static/django_htmx/htmx-2.min.js", "htmx.min.js"),
+    Asset("flask-swagger-ui", "/flask_swagger_ui/dist/swagger-ui-bundle.js", "swagger-ui-bundle.js"),
+    Asset("flask-swagger-ui", "/flask_swagger_ui/dist/swagger-ui.css", "swagger-ui.css"),
+    Asset("flask-swagger-ui", "/flask_swagger_ui/dist/LICENSE", "swagger-ui.LICENSE.txt"),
     Asset("django-htmx", "/licenses/LICENSE", "django-htmx.LICENSE.txt"),  # htmx itself is 0BSD: none is due
 )
 

@@ -95,12 +95,16 @@ def init_app(app: Flask) -> None:
     app.before_request(_enforce)
 
 
+def declared(app: Flask, endpoint: str) -> Access | None:
+    """What the view of an endpoint declares; None where it declares nothing."""
+    found = getattr(app.view_functions[endpoint], "bvo_access", None)
+    return found if isinstance(found, Access) else None
+
+
 def check_declared(app: Flask) -> None:
     """Raise StartupError where a route declares no access, and name it."""
     undeclared = sorted(
-        f"{rule.rule} ({rule.endpoint})"
-        for rule in app.url_map.iter_rules()
-        if not isinstance(_declared(app, rule.endpoint), Access)
+        f"{rule.rule} ({rule.endpoint})" for rule in app.url_map.iter_rules() if declared(app, rule.endpoint) is None
     )
     if undeclared:
         raise StartupError(
@@ -116,14 +120,10 @@ def _declare(access: Access) -> Callable[[V], V]:
     return mark
 
 
-def _declared(app: Flask, endpoint: str) -> Access | None:
-    return getattr(app.view_functions[endpoint], "bvo_access", None)
-
-
 def _enforce() -> None:
     if request.endpoint is None:
         return  # no such route, or not with this method: Flask answers 404 or 405
-    access = _declared(current_app, request.endpoint)
+    access = declared(current_app, request.endpoint)
     if access is None:
         raise Forbidden("This route declares no access.")
     if access.public:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Blueprint, Flask, current_app, jsonify, redirect, request
 from flask_smorest import Api
 from werkzeug.wrappers import Response
@@ -17,6 +16,7 @@ from . import (
     entities,
     health,
     migrations,
+    openapi,
     plugins,
     problems,
     registry,
@@ -45,16 +45,13 @@ def assemble(config: Config, contributed: registry.Registry) -> Flask:
     app.config.update(
         SECRET_KEY=config.secret_key,
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
-        API_TITLE="BV Orchestrator",
-        API_VERSION=__version__,
-        OPENAPI_VERSION="3.1.0",
     )
     app.url_map.strict_slashes = False
     app.url_value_preprocessor(entities.refuse_huge_ids)
     registry.init_app(app, contributed)
     database.init_app(app, config)
     migrations.init_app(app)
-    api = Api(app, spec_kwargs={"marshmallow_plugin": MarshmallowPlugin(schema_name_resolver=_schema_name)})
+    api = openapi.init_app(app)
     problems.init_app(app)  # after Api, whose own error handler would answer pages in JSON, too
     request_ids.init_app(app)  # before access, so that refusals bear it, too
     access.init_app(app)
@@ -78,13 +75,6 @@ def _register_blueprints(app: Flask, api: Api, contributed: registry.Registry) -
             api.register_blueprint(blueprint)
         else:
             app.register_blueprint(blueprint)
-
-
-def _schema_name(schema: Any) -> str:
-    """The name of a schema in OpenAPI: `runner.RegisterIn`, and `access.UserUpdate` for a part of `UserIn`."""
-    kind = schema if isinstance(schema, type) else type(schema)
-    name = f"{kind.__name__.removesuffix('In')}Update" if getattr(schema, "partial", None) else kind.__name__
-    return f"{kind.__module__.split('.')[0].removeprefix('bvo_')}.{name}"
 
 
 def _root() -> Response:

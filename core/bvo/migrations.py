@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -127,6 +128,7 @@ def _config(branch: Branch) -> Config:
     config.set_main_option("version_locations", str(branch.folder).replace("%", "%%"))
     config.set_main_option("path_separator", "newline")
     config.attributes["branch"] = branch
+    config.stdout = io.StringIO()  # Alembic would say for each branch that it found nothing
     return config
 
 

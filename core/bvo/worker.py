@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -34,7 +33,7 @@ class Worker:
 
     def __init__(self, app: Flask) -> None:
         self._app = app
-        self._stopped = threading.Event()
+        self._stopped = False
         self._observers = Observers()
         now = time.monotonic()
         with app.app_context():
@@ -43,13 +42,14 @@ class Worker:
         self._scheduled = [_Scheduled(plugin, task, now) for plugin, task in tasks]
 
     def stop(self) -> None:
-        self._stopped.set()
+        """End after the step that is running. A plain attribute: a lock could be held where the signal arrives."""
+        self._stopped = True
 
     def run(self) -> None:
         """Work until stopped. An error of one step is logged; the worker goes on."""
-        while not self._stopped.is_set():
+        while not self._stopped:
             if not self.step():
-                self._stopped.wait(IDLE_SECONDS)
+                time.sleep(IDLE_SECONDS)
 
     def step(self) -> int:
         """Run what is due and deliver one batch; returns the number of events that were taken."""
@@ -59,7 +59,6 @@ class Worker:
                 return outbox.dispatch(self._observers)
         except Exception:
             log.exception("The worker failed at a step and goes on")
-            self._stopped.wait(IDLE_SECONDS)
             return 0
 
     def _run_due(self) -> None:

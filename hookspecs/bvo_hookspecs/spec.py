@@ -1,7 +1,7 @@
 """Every hook of the product, grouped by topic.
 
 All hooks work alike: a plugin returns records, and the core owns the loop, the order (that of `requires`) and the
-errors. They are called once, when the app is built; `cli_commands` also when the `bvo` program starts. A hook that
+errors. They are called once, when the app is built; `cli_commands` when the `bvo` program starts. A hook that
 raises, or returns something else than its records, stops the start if its plugin is built in; a third-party plugin is
 named and skipped. Two records of one name stop the start, and both providers are named.
 """

@@ -26,14 +26,14 @@ GROUP = SettingsGroup(
         ),
         Setting(
             name="log_max_kilobytes",
-            field=fields.Integer(strict=True, validate=validate.Range(64, 1024 * 1024)),
-            default=16 * 1024,
+            field=fields.Integer(strict=True, validate=validate.Range(64, 10_240)),
+            default=10_240,
             unit="kB",
             help="How much of a job's output is kept; what exceeds it is left out.",
         ),
         Setting(
             name="artifact_max_megabytes",
-            field=fields.Integer(strict=True, validate=validate.Range(1, 10_000)),
+            field=fields.Integer(strict=True, validate=validate.Range(1, 100)),
             default=100,
             unit="MB",
             help="The largest file that a job may leave as an artifact.",

@@ -18,6 +18,8 @@ PUBLIC = {
     "GET /ui/login",
     "GET /ui/static/<path:name>",
     "GET /api/sdk/auth/status",
+    "GET /docs",
+    "GET /openapi.json",
     "POST /api/auth/forgot",
     "POST /api/auth/login",
     "POST /api/auth/register",

@@ -203,3 +203,36 @@ def test_the_login_form_meets_wcag_aa(chromium: Browser, site: Server, scheme: A
     results = Axe().run(page, options=RULES)
     assert results.violations_count == 0, results.generate_report()
     page.close()
+
+
+def test_the_description_of_the_api_is_shown_without_a_cdn(visit: Callable[..., Page]) -> None:
+    page = visit("/docs")
+    expect(page.get_by_role("heading", name="BV Orchestrator")).to_be_visible(timeout=15_000)
+    expect(page.locator("#operations-jobs-get_api_jobs, [id^=operations-jobs]").first).to_be_attached()
+
+
+def test_a_tool_of_the_reference_finds_its_confirmation_behind_a_fragment(
+    visit: Callable[..., Page], site: Server
+) -> None:
+    begun = site.call("POST", "/api/sdk/auth/start", json={"machine_name": "DEV-HOST-01"})
+    page = visit("/ui/")
+    page.goto(f"/#/sdk-auth?session_id={begun['session_id']}")
+    expect(page.get_by_text(begun["user_code"])).to_be_visible()
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_role("heading", name="Confirmed")).to_be_visible()
+    asked = {"session_id": begun["session_id"]}
+    assert site.call("POST", "/api/sdk/auth/status", json=asked)["status"] == "confirmed"
+
+
+def test_who_must_sign_in_first_returns_to_the_confirmation(chromium: Browser, site: Server) -> None:
+    begun = site.call("POST", "/api/sdk/auth/start", json={"machine_name": "DEV-HOST-01"})
+    window = chromium.new_context(base_url=site.url)
+    page = window.new_page()
+    page.goto(f"/#/sdk-auth?session_id={begun['session_id']}")
+    page.get_by_label("User name").fill("admin")
+    page.get_by_label("Password").fill("admin123")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text(begun["user_code"])).to_be_visible()
+    page.get_by_role("button", name="Deny").click()
+    expect(page.get_by_role("heading", name="Denied")).to_be_visible()
+    window.close()

@@ -18,6 +18,6 @@ def plugin_info() -> PluginInfo:
 
 @hookimpl
 def blueprints() -> Iterable[Blueprint]:
-    from .blueprint import build
+    from . import api_docs, blueprint
 
-    return [build()]
+    return [blueprint.build(), api_docs.build()]

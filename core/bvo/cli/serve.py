@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import multiprocessing
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-from flask import Flask
 from granian import Granian
 from granian.constants import Interfaces
 
@@ -20,6 +18,7 @@ from bvo.database import db
 from bvo.errors import StartupError
 from bvo_hookspecs import StartCheck
 
+from . import web_worker
 from .apps import ready_app, require_migrated
 
 THREADS = 4
@@ -44,8 +43,9 @@ def serve(host: str, port: int, workers: int) -> None:
         db.session.close()  # it gives its connection back, else that one would outlive the next line
         db.engine.dispose()  # web workers may be forks of this process: they must not share its connections
     _check_port(host, port)
+    web_worker.share(app)
     server = Granian(
-        target="bvo.app:create_app",
+        target="bvo.cli.web_worker:load",
         factory=True,
         address=host,
         port=port,
@@ -54,16 +54,12 @@ def serve(host: str, port: int, workers: int) -> None:
         blocking_threads=THREADS,
         websockets=False,
         respawn_failed_workers=True,
+        workers_kill_timeout=WORKER_STOP_SECONDS,  # else one that does not end keeps the server from stopping
         log_enabled=False,
     )
     click.echo(f"BV Orchestrator listens on http://{host}:{port}", err=True)
     with _background_worker():
-        server.serve(target_loader=_loader(app), wrap_loader=False)
-
-
-def _loader(app: Flask) -> Callable[[], Flask] | None:
-    """What gives the web workers their app: this very one where they are forks, else granian imports the target."""
-    return (lambda: app) if multiprocessing.get_start_method() == "fork" else None
+        server.serve()
 
 
 def _check_start(host: str) -> None:

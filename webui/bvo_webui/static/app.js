@@ -1,6 +1,9 @@
 // Comfort only: every page reads and works without this file.
 "use strict";
 
+// Tools of the reference open /#/sdk-auth?session_id=…; a fragment reaches no server.
+if (location.hash.startsWith("#/sdk-auth?")) location.replace(location.hash.slice(1));
+
 // The exact time in the viewer's own zone, beside the UTC that the server wrote.
 const localise = (root) => {
   for (const time of root.querySelectorAll("time[datetime]")) {
