@@ -28,8 +28,11 @@ from . import (
 from .access import public
 from .config import Config
 
-MAX_BODY_BYTES = 1024 * 1024
-"""The largest body of a request, in bytes; a view that takes files raises it for itself."""
+MAX_BODY_BYTES = 4 * 1024 * 1024
+"""The largest body of a request, in bytes: a job's result of 1 MiB, however it is escaped, fits with its log.
+
+A view that takes files raises it for itself.
+"""
 
 
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:

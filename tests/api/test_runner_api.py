@@ -255,3 +255,9 @@ def test_bad_artifacts_are_refused_and_leave_no_file(work: Work, state: State, s
     with subtests.test("too large"), state.unchanged():
         refused(work.artifact(b"x" * 1_000_001, "large.bin"), 413, "1 MB")
         refused(work.artifact(b"x" * 1_200_000, "larger.bin"), 413, "1100000 bytes")
+
+
+def test_the_largest_result_that_a_runner_sends_is_accepted_however_it_is_escaped(work: Work) -> None:
+    text = "\N{SNOWMAN}" * (1024 * 1024 // 3)  # 1 MiB in UTF-8, twice as much in JSON
+    work.api.ok(work.finish(result={"return_code": 0, "output": text}, logs="\N{SNOWMAN}" * 20_000))
+    assert work.now()["result"]["output"] == text
