@@ -60,8 +60,13 @@ def act_as(proven: Principal) -> None:
 
 def from_this_machine() -> bool:
     """True where the request came over a loopback address."""
+    return is_loopback(request.remote_addr or "")
+
+
+def is_loopback(address: str) -> bool:
+    """True for an address that only this machine can reach; False for what is no IP address."""
     try:
-        return ipaddress.ip_address(request.remote_addr or "").is_loopback
+        return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
 

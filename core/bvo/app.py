@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, jsonify, redirect, request
+from flask import Blueprint, Flask, current_app, jsonify, redirect
 from flask_smorest import Api
 from werkzeug.wrappers import Response
 
@@ -82,7 +82,6 @@ def _register_blueprints(app: Flask, api: Api, contributed: registry.Registry) -
 
 def _root() -> Response:
     """Greet API clients, and send browsers to the web UI where there is one."""
-    wants_page = request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
-    if wants_page and "webui.dashboard" in current_app.view_functions:
+    if problems.wants_page() and "webui.dashboard" in current_app.view_functions:
         return redirect("/ui/")
     return jsonify(message="BV Orchestrator", version=__version__)

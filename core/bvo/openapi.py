@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, cast
+from copy import deepcopy
+from typing import Any
 
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Blueprint, Flask, current_app, jsonify
@@ -15,6 +16,7 @@ from . import __version__, access
 from .access import Access, public
 
 TITLE = "BV Orchestrator"
+DOCUMENT = "bvo_openapi_document"
 PROBLEM = "application/problem+json"
 SCHEMES = {
     "user": {"type": "http", "scheme": "bearer", "description": "From POST /api/auth/login, or the SDK login"},
@@ -53,12 +55,14 @@ def init_app(app: Flask) -> Api:
 @public
 def document() -> Response:
     """The description of the API in OpenAPI 3.1"""
-    return jsonify(describe(current_app))
+    if DOCUMENT not in current_app.extensions:
+        current_app.extensions[DOCUMENT] = describe(current_app)
+    return jsonify(current_app.extensions[DOCUMENT])
 
 
 def describe(app: Flask) -> dict[str, Any]:
     """The OpenAPI document of this app: what flask-smorest knows, with who may call what, and errors as problems."""
-    shown = cast(dict[str, Any], app.extensions["bvo_api"].spec.to_dict())
+    shown: dict[str, Any] = deepcopy(app.extensions["bvo_api"].spec.to_dict())  # it is the live one
     shown["components"]["securitySchemes"] = SCHEMES
     for response in shown["components"]["responses"].values():
         if "application/json" in response.get("content", {}):

@@ -57,9 +57,13 @@ def field_errors(messages: Any, path: str = "") -> dict[str, list[str]]:
     return {path: [str(message) for message in (messages if isinstance(messages, list) else [messages])]}
 
 
+def wants_page() -> bool:
+    """True where the client would rather have a page than JSON: where it is a browser."""
+    return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
+
+
 def _page() -> ErrorPage | None:
-    wants_page = request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
-    if request.path.startswith("/api/") or not wants_page:
+    if request.path.startswith("/api/") or not wants_page():
         return None
     page: ErrorPage | None = current_app.extensions.get("bvo_error_page")
     return page

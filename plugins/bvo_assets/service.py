@@ -28,7 +28,8 @@ class AssetService(Creates[Asset], Updates[Asset], Deletes[Asset]):
             if secret is None and values["type"] in ("secret", "credential"):
                 raise UnprocessableEntity(f"A {values['type']} needs a {_secret_field(values['type'])}.")
             asset = super().create(values)
-            _seal(asset, secret)
+            if secret is not None:
+                asset.secret = _sealed(asset, secret)
             session.flush()
             return asset
 
@@ -39,14 +40,8 @@ class AssetService(Creates[Asset], Updates[Asset], Deletes[Asset]):
                 raise UnprocessableEntity("An asset's type can't change. Delete it and create another one.")
             values, secret = _split(dict(data), asset.type)
             if secret is None:
-                return super().update(row_id, values)
-            before = events.snapshot(self.entity, asset)
-            for name, value in values.items():
-                setattr(asset, name, value)
-            _seal(asset, secret)
-            session.flush()
-            events.emit("updated", self.entity, asset, before=before, metadata={"secret_changed": True})
-            return asset
+                return self.change(session, asset, values)
+            return self.change(session, asset, {**values, "secret": _sealed(asset, secret)}, secret_changed=True)
 
     def reveal(self, name: str, job: Job) -> dict[str, Any]:
         """The asset with its secret, for a running job. The audit row is committed before the secret leaves.
@@ -119,6 +114,5 @@ def _processes(ids: list[int]) -> list[Process]:
     return found
 
 
-def _seal(asset: Asset, secret: str | None) -> None:
-    if secret is not None:
-        asset.secret = secrets.current().encrypt(secret, secrets.place(asset, "secret"))
+def _sealed(asset: Asset, secret: str) -> str:
+    return secrets.current().encrypt(secret, secrets.place(asset, "secret"))

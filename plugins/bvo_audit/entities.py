@@ -50,13 +50,7 @@ def _within_utc(value: datetime) -> None:
 def list_events() -> Any:
     """List the audit log, newest first"""
     arguments = parser.parse(query_schema(AUDIT_EVENT), request, location="query")
-    page = fetch_page(
-        AUDIT_EVENT,
-        arguments,
-        page=arguments.pop("page"),
-        page_size=arguments.pop("page_size"),
-        after=arguments.pop("after", None),
-    )
+    page = fetch_page(AUDIT_EVENT, arguments)
     body = {"items": page.rows, "total": page.total, "page": page.page, "page_size": page.page_size}
     return AuditPage().dump(body)
 

@@ -62,7 +62,7 @@ def held(job_id: int, robot_id: int, lease_token: str | None) -> Job:
     job = db.session.get(Job, job_id)
     if job is None or job.robot_id != robot_id:
         raise NotFound(f"Job not found: this robot does not hold the job {job_id}.")
-    if job.status != states.RUNNING or (lease_token and job.lease_hash != tokens.digest(lease_token)):
+    if job.status != states.RUNNING or not _fits(job, lease_token):
         raise Conflict(f"Job {job_id} is {job.status} and no longer held by this attempt. Stop working on it.")
     return job
 
@@ -70,9 +70,14 @@ def held(job_id: int, robot_id: int, lease_token: str | None) -> Job:
 def held_by_lease(robot_id: int | None, lease_token: str | None) -> Job:
     """The job that this robot runs now. Raises Conflict where it runs none, or where the lease is not that job's."""
     running = db.session.scalars(select(Job).where(RUNNING, Job.robot_id == robot_id)).one_or_none()
-    if running is None or (lease_token and running.lease_hash != tokens.digest(lease_token)):
+    if running is None or not _fits(running, lease_token):
         raise Conflict("This robot does not hold a job now. Claim one first.")
     return running
+
+
+def _fits(job: Job, lease_token: str | None) -> bool:
+    """True where the lease is the job's; also where none was sent, as older runners do."""
+    return not lease_token or job.lease_hash == tokens.digest(lease_token)
 
 
 def renew(robot_id: int, lease_tokens: Mapping[int, str] | None) -> dict[int, str]:

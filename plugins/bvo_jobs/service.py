@@ -26,8 +26,7 @@ class JobService(Service[Job]):
         refuse_when_creating(data, "status", "result", "error_message")
         with transaction() as session:
             process = _runnable(session, data["process_id"])
-            if data.get("robot_id") and session.get(Robot, data["robot_id"]) is None:
-                raise NotFound(f"Robot not found: there is none with the id {data['robot_id']}.")
+            _check_robot(session, data.get("robot_id"))
             job = Job(
                 process=process,
                 process_version=process.version,
@@ -95,8 +94,12 @@ def _check_change(session: Session, job: Job, changed: Mapping[str, Any]) -> Non
         raise Conflict("A result belongs to a job that ends: send it with the status completed or failed.")
     if job.status != states.PENDING and {"robot_id", "parameters"} & set(changed):
         raise Conflict(f"A robot works on job {job.id} already: its robot and parameters can't change.")
-    if changed.get("robot_id") and session.get(Robot, changed["robot_id"]) is None:
-        raise NotFound(f"Robot not found: there is none with the id {changed['robot_id']}.")
+    _check_robot(session, changed.get("robot_id"))
+
+
+def _check_robot(session: Session, robot_id: int | None) -> None:
+    if robot_id and session.get(Robot, robot_id) is None:
+        raise NotFound(f"Robot not found: there is none with the id {robot_id}.")
 
 
 def _runnable(session: Session, process_id: int) -> Process:

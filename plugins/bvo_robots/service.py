@@ -29,7 +29,7 @@ class RobotService(Creates[Robot], Updates[Robot], Deletes[Robot]):
         token = tokens.new("bvor")
         with transaction():
             _check_machine(data)
-            robot = super().create({**_with_credential(data), "api_token_hash": tokens.digest(token)})
+            robot = super().create({**_with_credential(data, data["name"]), "api_token_hash": tokens.digest(token)})
         robot.api_token = token  # type: ignore[attr-defined]
         return robot
 
@@ -37,9 +37,7 @@ class RobotService(Creates[Robot], Updates[Robot], Deletes[Robot]):
         with transaction():
             _check_machine(data)
             robot = self.get(row_id)
-            named = {"name": robot.name, "credential_asset_id": robot.credential_asset_id, **data}
-            values = _with_credential(named) if "credential" in data else dict(data)
-            return super().update(row_id, values)
+            return super().update(row_id, _with_credential(data, robot.name, robot.credential_asset_id))
 
     def heartbeat(self, row_id: int) -> Robot:
         """Mark the robot as online by hand. It keeps no job: only a runner's own heartbeats do."""
@@ -110,8 +108,8 @@ def fleet() -> dict[str, Any]:
     }
 
 
-def _with_credential(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The robot's columns; a given `credential` is kept as a credential asset of its own, made or changed."""
+def _with_credential(data: Mapping[str, Any], name: str, asset_id: int | None = None) -> dict[str, Any]:
+    """The robot's columns; a given `credential` is kept as a credential asset, a new one or that with `asset_id`."""
     values = dict(data)
     credential = values.pop("credential", None)
     if credential is None:
@@ -119,10 +117,10 @@ def _with_credential(data: Mapping[str, Any]) -> dict[str, Any]:
     assets = registry.current().service_of("asset")
     if assets is None:
         raise UnprocessableEntity("A credential needs the plugin `assets`, which is not loaded.")
-    if values.get("credential_asset_id"):
-        assets.update(values["credential_asset_id"], credential)
+    if asset_id:
+        assets.update(asset_id, credential)
         return values
-    made = assets.create({"name": f"{values['name']} (robot)", "type": "credential", **credential})
+    made = assets.create({"name": f"{values.get('name', name)} (robot)", "type": "credential", **credential})
     return {**values, "credential_asset_id": made.id}
 
 

@@ -121,3 +121,10 @@ def test_the_key_can_be_changed_and_the_old_one_taken_away(make_app: Callable[..
 def test_a_key_that_is_none_stops_the_start(make_app: Callable[..., Flask], tmp_path: Path) -> None:
     with pytest.raises(StartupError, match="BVO_ENCRYPTION_KEY must be 32 bytes"):
         make_app(BVO_ENCRYPTION_KEY="short")
+
+
+def test_a_name_that_is_taken_is_refused_also_with_a_new_secret(admin: Api) -> None:
+    make(admin, "taken", "text", value="x")
+    asset = make(admin, "free", "secret", value="canary")
+    changed = {"name": "taken", "value": "canary-2"}
+    refused(admin.put(f"{ASSETS}/{asset['id']}", changed), 409, "name 'taken' already exists")

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Flask
 
+from bvo import openapi
 from support.api import Api
 
 
@@ -55,3 +56,9 @@ def test_every_reference_leads_somewhere(anonymous: Api) -> None:
         at: Any = document
         for part in reference.split("/"):
             at = at[part]
+
+
+def test_the_description_is_the_same_however_often_it_is_asked_for(app: Flask, anonymous: Api) -> None:
+    first = described(anonymous)
+    app.extensions.pop(openapi.DOCUMENT)
+    assert described(anonymous) == first

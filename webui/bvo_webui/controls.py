@@ -85,7 +85,7 @@ def _rows(name: str) -> tuple[tuple[str, str], ...]:
     entity = registry.current().of(EntityType).get(name)
     if entity is None or not access.principal().can(f"{entity.plural}:view"):
         return ()
-    page = fetch_page(entity, {}, page=1, page_size=MAX_CHOICES, after=None)
+    page = fetch_page(entity, {"page_size": MAX_CHOICES})
     if page.next_after is not None:
         return ()
     found = ((str(row["id"]), name_of(row)) for row in entity.read_schema().dump(page.rows, many=True))

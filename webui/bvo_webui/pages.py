@@ -41,7 +41,7 @@ def list_rows(entity: str) -> Response:
         if unknown := set(messages) - set(entered):
             raise BadRequest(f"The address has a value for {', '.join(sorted(unknown))} that is none.") from None
         return make_response(_list(kind, entered, errors=messages), 422)
-    page = fetch_page(kind, arguments, page=1, page_size=arguments["page_size"], after=arguments.get("after"))
+    page = fetch_page(kind, arguments)
     schema = kind.read_schema()
     rows = [_row(kind, schema, row) for row in schema.dump(page.rows, many=True)]
     links = _links(kind, {**entered, **paging}, page.next_after)

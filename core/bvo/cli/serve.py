@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from granian import Granian
 from granian.constants import Interfaces
 
 from bvo import registry
+from bvo.access import is_loopback
 from bvo.database import db
 from bvo.errors import StartupError
 from bvo_hookspecs import StartCheck
@@ -65,16 +65,9 @@ def serve(host: str, port: int, workers: int) -> None:
 def _check_start(host: str) -> None:
     for check in registry.current().of(StartCheck).values():
         try:
-            check.check(_is_loopback(host))
+            check.check(host == "localhost" or is_loopback(host))
         except ValueError as error:
             raise StartupError(str(error)) from None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _check_port(host: str, port: int) -> None:

@@ -45,10 +45,12 @@ def find(entity: EntityType, row_id: int) -> Any:
     return row
 
 
-def fetch_page(
-    entity: EntityType, arguments: Mapping[str, Any], *, page: int, page_size: int, after: int | None
-) -> Page:
-    """One page of the filtered list: by number, or (fast at any depth) the rows that follow the id `after`."""
+def fetch_page(entity: EntityType, arguments: Mapping[str, Any]) -> Page:
+    """One page of the filtered list: by number, or (fast at any depth) the rows that follow the id `after`.
+
+    `arguments` are those of `query_schema`: the type's filters, `page_size`, and `page` or `after`.
+    """
+    page, page_size, after = arguments.get("page", 1), arguments["page_size"], arguments.get("after")
     query = scoped(entity)
     for criterion in entity.filters:
         if arguments.get(criterion.name) is not None:

@@ -66,13 +66,7 @@ def _list(blueprint: Blueprint, entity: EntityType) -> View:
     @blueprint.arguments(query_schema(entity), location="query")
     @blueprint.response(200, entity.read_schema(many=True))
     def view(arguments: dict[str, Any]) -> Any:
-        page = fetch_page(
-            entity,
-            arguments,
-            page=arguments.pop("page"),
-            page_size=arguments.pop("page_size"),
-            after=arguments.pop("after", None),
-        )
+        page = fetch_page(entity, arguments)
         return page.rows, 200, _paging_headers(page)
 
     view.__doc__ = f"List {entity.plural.replace('_', ' ')}, newest first"

@@ -68,16 +68,19 @@ class Updates(Service[M]):
 
     def update(self, row_id: int, data: Mapping[str, Any]) -> M:
         with transaction() as session:
-            row = self.get(row_id)
-            self.check_unique(session, data, row_id)
-            before = events.snapshot(self.entity, row)
-            for name, value in data.items():
-                setattr(row, name, value)
-            if not session.is_modified(row):
-                return row
+            return self.change(session, self.get(row_id), data)
+
+    def change(self, session: Session, row: Any, data: Mapping[str, Any], **metadata: Any) -> M:
+        """Set fields of a row in the running transaction; where anything changes, tell of it, with `metadata`."""
+        self.check_unique(session, data, row.id)
+        before = events.snapshot(self.entity, row)
+        for name, value in data.items():
+            setattr(row, name, value)
+        changed: M = row
+        if session.is_modified(row):
             session.flush()
-            events.emit("updated", self.entity, row, before=before)
-            return row
+            events.emit("updated", self.entity, row, before=before, metadata=metadata)
+        return changed
 
 
 class Deletes(Service[M]):
