@@ -14,6 +14,9 @@ from bvo_agent.errors import AgentError, Refused
 from bvo_agent.lease import Lease, StopReason
 
 logger = logging.getLogger(__name__)
+CLOSING_SECONDS = 5.0
+"""How long a beat that is under way may hold up the end of the runner."""
+
 DEFAULT_SECONDS = 10.0
 ENDINGS = {"lost": StopReason.LOST, "stop": StopReason.CANCELED}
 
@@ -36,6 +39,7 @@ class Heartbeat:
     def __exit__(self, *exception: object) -> None:
         self._closing = True
         self._wake.set()
+        self._thread.join(CLOSING_SECONDS)  # a thread that logs while the interpreter ends aborts the process
 
     @contextmanager
     def renewing(self, lease: Lease) -> Iterator[None]:
