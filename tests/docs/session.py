@@ -37,6 +37,8 @@ stop() {
     exit "$code"
 }
 trap stop EXIT
+# A SIGTERM between fork and exec is taken by the handler of this shell, and is lost.
+await_exec() { while [ "$(readlink "/proc/$1/exe")" = "$(readlink "/proc/$$/exe")" ]; do sleep 0.01; done; }
 """
 
 
@@ -90,7 +92,7 @@ def _lines(block: Block, number: int) -> str:
         return f"mkdir -p $(dirname {path})\nprintf %s {shlex.quote(block.text)} >{path}\n"
     if how == "background":
         (command,) = block.text.splitlines()
-        return f'{say}exec {command} >background-{number}.log 2>&1 &\nstarted+=("$!")\n'
+        return f'{say}exec {command} >background-{number}.log 2>&1 &\nstarted+=("$!")\nawait_exec "$!"\n'
     assert not how, f"{block.place}: {how!r} is none of: background, save as FILE, skip (REASON)"
     return say + block.text
 
