@@ -28,7 +28,7 @@ def init_app(app: Flask, config: Config) -> None:
     """Set up the tokens. In production the cookie is bound to this host and to HTTPS."""
     app.config.update(
         JWT_SECRET_KEY=config.secret_key,
-        JWT_TOKEN_LOCATION=["headers", "cookies"],
+        JWT_TOKEN_LOCATION=["cookies"],
         JWT_CSRF_CHECK_FORM=True,
         JWT_COOKIE_SAMESITE="Lax",
         JWT_COOKIE_SECURE=not config.development,

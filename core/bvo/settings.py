@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from marshmallow import Schema
-from sqlalchemy import select
+from sqlalchemy import JSON, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from werkzeug.exceptions import NotFound
 
 from bvo_hookspecs import Setting, SettingsGroup
 
 from . import registry
-from .database import Base, Json, db
+from .database import Base, db
 
 
 class StoredSetting(Base):
@@ -22,7 +23,7 @@ class StoredSetting(Base):
 
     group: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
-    value: Mapped[Any] = mapped_column(Json)
+    value: Mapped[Any] = mapped_column(JSON().with_variant(JSONB(), "postgresql"))  # null is a value, too
 
 
 def groups() -> dict[str, dict[str, Setting]]:

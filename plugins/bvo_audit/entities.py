@@ -31,6 +31,11 @@ def _containing(query: Select[Any], value: str) -> Select[Any]:
     return query.where(or_(*(column.icontains(value, autoescape=True) for column in columns)))
 
 
+def _action(query: Select[Any], value: str) -> Select[Any]:
+    """Clients of the reference send an action type as `action`, too; no action is named like one."""
+    return query.where(or_(AuditEvent.action == value, AuditEvent.action_type == value))
+
+
 def _by(query: Select[Any], value: str) -> Select[Any]:
     return query.where(AuditEvent.actor_username == value)
 
@@ -69,10 +74,12 @@ AUDIT_EVENT = EntityType(
         Filter(name="q", field=fields.String(), apply=_containing),
         Filter(name="from_time", field=_point_in_time(), apply=_since),
         Filter(name="to_time", field=_point_in_time(), apply=_until),
+        Filter(name="from", field=_point_in_time(), apply=_since),
+        Filter(name="to", field=_point_in_time(), apply=_until),
         Filter(name="user", field=fields.String(), apply=_by),
         Filter(name="username", field=fields.String(), apply=_by),
         equals(AuditEvent.actor_user_id, fields.Integer(validate=validate.Range(1, 2**31 - 1)), name="user_id"),
-        equals(AuditEvent.action, fields.String()),
+        Filter(name="action", field=fields.String(), apply=_action),
         equals(AuditEvent.action_type, fields.String()),
         equals(AuditEvent.entity_type, fields.String()),
         equals(AuditEvent.entity_id, fields.String()),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jwt
-from flask_jwt_extended import get_jwt, get_jwt_identity, verify_jwt_in_request
+from flask_jwt_extended import decode_token, verify_jwt_in_request
 from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
 from jwt.exceptions import PyJWTError
 from werkzeug.exceptions import Forbidden, Unauthorized
@@ -19,20 +21,30 @@ def authenticate_session(request: Request) -> Principal | None:
     if not _is_session(request):
         return None
     try:
-        if verify_jwt_in_request(optional=True) is None:
-            return None
+        claims = _claims(request)
     except CSRFError:
         raise Forbidden(
             "The form was not sent from this site, or is too old. Load the page again and repeat."
         ) from None
     except (JWTExtendedException, PyJWTError):
         raise Unauthorized("Your session has expired or is not valid. Log in again.") from None
-    found = load_principal(int(get_jwt_identity()))
+    if claims is None:
+        return None
+    found = load_principal(int(claims["sub"]))
     if found is None:
         raise Unauthorized("This user does not exist any more, or is disabled.")
-    if get_jwt().get(GENERATION) != found.generation:
+    if claims.get(GENERATION) != found.generation:
         raise Unauthorized("This session was ended. Log in again.")
     return found
+
+
+def _claims(request: Request) -> dict[str, Any] | None:
+    """Those of the Bearer token, whatever the case of its scheme, else of the cookie; None where there is neither."""
+    given = request.authorization
+    if given is not None and given.type == "bearer":
+        return decode_token(given.token or "")
+    found = verify_jwt_in_request(optional=True)
+    return found[1] if found else None
 
 
 def _is_session(request: Request) -> bool:

@@ -101,6 +101,8 @@ def test_the_list_is_filtered(admin: Api) -> None:
         ("entity_type=machine", ["machine.create"]),
         (f"entity_type=robot&entity_id={robot['id']}", ["robot.online", "robot.create"]),
         ("action_type=status_changed", ["robot.online"]),
+        ("action=status_changed", ["robot.online"]),
+        ("action=machine.create", ["machine.create"]),
         ("username=admin", ["machine.create", "robot.create"]),
         ("user=robot-1", ["robot.online"]),
         ("user_id=1", ["machine.create", "robot.create"]),
@@ -108,6 +110,8 @@ def test_the_list_is_filtered(admin: Api) -> None:
         ("q=50x", []),
         (f"from_time={later}", []),
         (f"to_time={later}", every),
+        (f"from={later}", []),
+        (f"to={later}", every),
     ):
         assert (query, actions(admin, query)) == (query, expected)
 
@@ -117,6 +121,8 @@ def test_bad_filters_are_refused(admin: Api, subtests: pytest.Subtests) -> None:
         ("from_time=yesterday", "from_time"),
         ("from_time=0001-01-01T00:00:00%2B14:00", "from_time"),
         ("to_time=9999-12-31T23:59:59-14:00", "to_time"),
+        ("from=yesterday", "from"),
+        ("to=yesterday", "to"),
         ("user_id=x", "user_id"),
         ("user_id=" + "9" * 30, "user_id"),
         ("search=%00", "search"),

@@ -32,6 +32,13 @@ def test_the_password_form_gives_a_token_that_works(anonymous: Api) -> None:
     assert me.ok(me.get("/api/auth/me"))["user"]["username"] == "admin"
 
 
+def test_the_type_that_login_answers_serves_as_scheme_whatever_its_case(anonymous: Api) -> None:
+    answer = anonymous.ok(log_in(anonymous, "admin", "admin123"))
+    for scheme in (answer["token_type"], "Bearer", "BEARER"):
+        headers = {"Authorization": f"{scheme} {answer['access_token']}"}
+        anonymous.ok(anonymous.get("/api/auth/me", headers=headers))
+
+
 def test_a_wrong_password_and_an_unknown_user_look_alike(anonymous: Api) -> None:
     wrong = refused(log_in(anonymous, "admin", "nope"), 401, "Invalid credentials")
     assert refused(log_in(anonymous, "nobody", "nope"), 401) == wrong

@@ -43,6 +43,13 @@ def test_bad_values_are_refused_and_none_is_stored(admin: Api, state: State, sub
             refused(admin.put(f"/api/settings/{group}", values), status, word)
 
 
+def test_what_a_group_answers_can_be_sent_back_and_null_is_a_value(admin: Api) -> None:
+    for group, values in admin.ok(admin.get("/api/settings")).items():
+        assert admin.ok(admin.put(f"/api/settings/{group}", values)) == values
+    for value in (True, None):
+        assert admin.ok(admin.put("/api/settings/security", {"self_registration": value}))["self_registration"] is value
+
+
 def test_a_change_is_audited_once_and_no_change_is_not(admin: Api, state: State) -> None:
     admin.ok(admin.put("/api/settings/jobs", {"lease_seconds": 120}))
     event = admin.ok(admin.get("/api/audit?entity_type=settings"))["items"][0]

@@ -15,6 +15,8 @@ from flask import Request
 from flask_smorest import Blueprint
 from marshmallow import Schema, ValidationError, missing
 from webargs.flaskparser import FlaskParser
+from webargs.multidictproxy import MultiDictProxy
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 MAX_DEPTH = 100
@@ -39,6 +41,11 @@ class Parser(FlaskParser):
             raise BadRequest(f"The body is not JSON: {error.msg} at {where}. Mend it and send it again.") from None
         except (ValueError, RecursionError):
             raise BadRequest("The body can't be read: send UTF-8, nest less deeply, use shorter numbers.") from None
+
+    def load_querystring(self, req: Request, schema: Schema) -> MultiDictProxy:
+        """The parameters without those that were left empty: `?status=&search=x` is `?search=x`, as forms send it."""
+        given = [(name, value) for name, value in req.args.items(multi=True) if value]
+        return MultiDictProxy(MultiDict(given), schema)
 
     def pre_load(self, location_data: Any, *, schema: Schema, req: Request, location: str) -> Any:
         if not isinstance(location_data, Mapping):
