@@ -132,4 +132,4 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def token_of(app: Flask, user_id: int) -> str:
     with app.app_context():
-        return sessions.issue(Principal(kind="user", id=user_id, name=""))
+        return sessions.issue(Principal(kind="user", id=user_id, name=f"user {user_id}")).access

@@ -58,9 +58,14 @@ def act_as(proven: Principal) -> None:
     g.principal = proven
 
 
+def address() -> str:
+    """The address that the request came from; empty outside of requests."""
+    return (request.remote_addr or "") if has_request_context() else ""
+
+
 def from_this_machine() -> bool:
     """True where the request came over a loopback address."""
-    return is_loopback(request.remote_addr or "")
+    return is_loopback(address())
 
 
 def is_loopback(address: str) -> bool:

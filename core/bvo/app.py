@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, current_app, jsonify, redirect
 from flask_smorest import Api
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
 
 from . import (
@@ -22,7 +23,7 @@ from . import (
     registry,
     request_ids,
     secrets,
-    sessions,
+    session_tokens,
     stores,
 )
 from .access import public
@@ -51,6 +52,8 @@ def assemble(config: Config, contributed: registry.Registry) -> Flask:
     )
     app.url_map.strict_slashes = False
     app.url_value_preprocessor(entities.refuse_huge_ids)
+    if hops := config.proxy_hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     registry.init_app(app, contributed)
     database.init_app(app, config)
     migrations.init_app(app)
@@ -58,7 +61,7 @@ def assemble(config: Config, contributed: registry.Registry) -> Flask:
     problems.init_app(app)  # after Api, whose own error handler would answer pages in JSON, too
     request_ids.init_app(app)  # before access, so that refusals bear it, too
     access.init_app(app)
-    sessions.init_app(app, config)
+    session_tokens.init_app(app, config)
     secrets.init_app(app, config)
     health.init_app(app)
     app.add_url_rule("/", "root", public(_root))

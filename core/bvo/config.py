@@ -27,6 +27,7 @@ class Config:
     disabled_plugins: frozenset[str]
     required_plugins: frozenset[str]
     package_store: str
+    proxy_hops: int
 
     @property
     def development(self) -> bool:
@@ -49,6 +50,7 @@ class Config:
             disabled_plugins=names(values.get("BVO_DISABLED_PLUGINS", "")),
             required_plugins=names(values.get("BVO_REQUIRED_PLUGINS", "")),
             package_store=values.get("BVO_PACKAGE_STORE", "folder"),
+            proxy_hops=_number(values, "BVO_PROXY_HOPS", 0),
         )
 
 
@@ -64,6 +66,13 @@ class _Values:
         if path := self._values.get(f"{name}_FILE"):
             return _content(Path(path), f"{name}_FILE points to {path}, which")
         return self._values.get(name, "")
+
+
+def _number(values: _Values, name: str, default: int) -> int:
+    text = values.get(name, str(default))
+    if not text.isdecimal() or len(text) > 3:
+        raise StartupError(f"{name} is {text!r}: use a whole number, e.g. 1.")
+    return int(text)
 
 
 def _content(path: Path, subject: str) -> str:

@@ -1,45 +1,121 @@
-"""Logging in and out, whatever proves the user: passwords today, and what a plugin adds.
-
-The session is a signed token in an HttpOnly cookie; forms send the CSRF token beside it (double submit).
-"""
+"""Logging in and out, whatever proves the user: passwords today, and what a plugin adds."""
 
 from __future__ import annotations
 
 import logging
 from datetime import timedelta
 
-from flask import Flask, current_app, request
-from flask_jwt_extended import JWTManager, create_access_token, get_csrf_token, set_access_cookies, unset_jwt_cookies
+from flask import g
+from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
 from jwt.exceptions import PyJWTError
+from werkzeug.exceptions import Forbidden, Unauthorized
 from werkzeug.wrappers import Response
 
 from bvo_hookspecs import AuthProvider, Principal
 
-from . import access, events, registry, settings
-from .config import Config
+from . import access, events, registry, session_store, session_tokens, settings, throttle
+from .database import transaction
+from .session_store import API, BROWSER, UserSession
+from .session_tokens import Tokens
+from .throttle import Counter
 
 log = logging.getLogger(__name__)
 
-GENERATION = "gen"
-"""The claim of a token that says to which of its user's generations it belongs."""
-
-
-def init_app(app: Flask, config: Config) -> None:
-    """Set up the tokens. In production the cookie is bound to this host and to HTTPS."""
-    app.config.update(
-        JWT_SECRET_KEY=config.secret_key,
-        JWT_TOKEN_LOCATION=["cookies"],
-        JWT_CSRF_CHECK_FORM=True,
-        JWT_COOKIE_SAMESITE="Lax",
-        JWT_COOKIE_SECURE=not config.development,
-        JWT_ACCESS_COOKIE_NAME="bvo_session" if config.development else "__Host-bvo_session",
-    )
-    JWTManager(app)
+PER_ACCOUNT = 100
+"""So many failures in a row, wherever they come from, before an account waits, too (NIST SP 800-63B)."""
 
 
 def log_in(username: str, password: str) -> Principal | None:
-    """Ask the auth providers in turn; the first that knows the user decides. Success and failure are both audited."""
+    """Ask the auth providers in turn; the first that knows the user decides. Success and failure are both audited.
+
+    Raises TooManyRequests where this address, or everybody with this name, has failed too often.
+    """
+    address = access.address()
+    pair = Counter("login", f"{username}\0{address}")
+    place = Counter("login from", address, forget=timedelta(minutes=5))
+    account = Counter("login as", username, free=PER_ACCOUNT, forget=timedelta(days=30))
+    throttle.attempt(pair, place, *([] if session_store.is_known(username, address) else [account]))
     found = _ask(username, password)
+    if found:
+        throttle.clear(pair, account)
+        throttle.forgive(place)
+    _record(found, username)
+    return found
+
+
+def issue(principal: Principal) -> Tokens:
+    """An access token for a new session of an API client; it holds as long as the session."""
+    return session_tokens.lasting(_begin(principal, API))
+
+
+def issue_renewable(principal: Principal) -> Tokens:
+    """A short-lived access token for a new session of an API client, and the refresh token that renews it."""
+    started = _begin(principal, API)
+    return session_tokens.renewable(started, started.refresh_jti)
+
+
+def start(response: Response, principal: Principal) -> None:
+    """Put the tokens of a new session into the cookies of `response`."""
+    started = _begin(principal, BROWSER)
+    session_tokens.set_cookies(response, session_tokens.renewable(started, started.refresh_jti))
+
+
+def end(response: Response) -> None:
+    """End the session of this request, remove it from the cookies of `response`, and record the logout."""
+    ended = current()
+    with transaction():
+        if ended:
+            session_store.end(ended)
+        _record_end(access.principal())
+    session_tokens.unset_cookies(response)
+
+
+def current() -> UserSession | None:
+    """The session by which this request was authenticated."""
+    found: UserSession | None = g.get("user_session")
+    return found
+
+
+def authenticate() -> UserSession | None:
+    """The session whose token this request bears, as Bearer header or in cookies. None where it bears none.
+
+    An access token in a cookie that has expired is renewed on the way. Raises Unauthorized for what does not hold, and
+    Forbidden for a form without the CSRF token.
+    """
+    try:
+        claims = session_tokens.of_request()
+    except CSRFError:
+        raise Forbidden(
+            "The form was not sent from this site, or is too old. Load the page again and repeat."
+        ) from None
+    except (JWTExtendedException, PyJWTError):
+        raise Unauthorized("Your session has expired or is not valid. Log in again.") from None
+    if claims is None:
+        return None
+    g.user_session = found = session_store.of_token(claims)
+    session_store.touch(found)
+    return found
+
+
+def renew(refresh_token: str) -> Tokens:
+    """New tokens for a refresh token, which works once. Raises Unauthorized; at a second use the session ends."""
+    try:
+        return session_tokens.renewed(refresh_token)
+    except (JWTExtendedException, PyJWTError):
+        raise Unauthorized("The refresh token has expired or is not valid. Log in again.") from None
+
+
+def csrf_token() -> str:
+    """What a form of this session sends as `csrf_token`, or htmx as `X-CSRF-TOKEN`; empty without a session."""
+    found = current()
+    return session_tokens.csrf_token(found.sid) if found else ""
+
+
+def _begin(principal: Principal, kind: str) -> UserSession:
+    return session_store.begin(principal, kind, timedelta(minutes=settings.get("security.session_minutes")))
+
+
+def _record(found: Principal | None, username: str) -> None:
     actor = found or access.ANONYMOUS
     words = f"User {found.name} logged in." if found else f'Failed login as "{username[:100]}".'
     events.record(
@@ -53,25 +129,9 @@ def log_in(username: str, password: str) -> Principal | None:
         message=words,
         actor=actor,
     )
-    return found
 
 
-def issue(principal: Principal) -> str:
-    """An access token for a user; it holds for `security.session_minutes`."""
-    lifetime = timedelta(minutes=settings.get("security.session_minutes"))
-    claims = {GENERATION: principal.generation}
-    token: str = create_access_token(str(principal.id), expires_delta=lifetime, additional_claims=claims)
-    return token
-
-
-def start(response: Response, principal: Principal) -> None:
-    """Put the session into the cookies of `response`."""
-    set_access_cookies(response, issue(principal), max_age=60 * settings.get("security.session_minutes"))  # type: ignore[arg-type]
-
-
-def end(response: Response) -> None:
-    """Remove the session from the cookies of `response`, and record the logout."""
-    actor = access.principal()
+def _record_end(actor: Principal) -> None:
     events.record(
         type="user.logged_out",
         action="auth.logout",
@@ -82,16 +142,6 @@ def end(response: Response) -> None:
         entity_name=actor.name,
         message=f"User {actor.name} logged out.",
     )
-    unset_jwt_cookies(response)  # type: ignore[arg-type]
-
-
-def csrf_token() -> str:
-    """What a form of this session sends as `csrf_token`, or htmx as `X-CSRF-TOKEN`; empty without a session."""
-    cookie = request.cookies.get(current_app.config["JWT_ACCESS_COOKIE_NAME"])
-    try:
-        return get_csrf_token(cookie) if cookie else ""
-    except PyJWTError:
-        return ""  # an expired session, or one of another server
 
 
 def _ask(username: str, password: str) -> Principal | None:

@@ -11,14 +11,18 @@ from flask import Flask
 
 from bvo_hookspecs import PeriodicTask, PluginInfo
 
-from . import outbox, registry
+from . import outbox, registry, session_store, throttle
 from .observers import ObserverFailed, Observers
 
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.5
 CORE = PluginInfo(name="core", summary="The kernel")
-CORE_TASKS = (PeriodicTask(name="prune_outbox", every=timedelta(hours=1), run=outbox.prune),)
+CORE_TASKS = (
+    PeriodicTask(name="prune_outbox", every=timedelta(hours=1), run=outbox.prune),
+    PeriodicTask(name="prune_sessions", every=timedelta(hours=1), run=session_store.prune),
+    PeriodicTask(name="prune_attempt_counts", every=timedelta(hours=1), run=throttle.prune),
+)
 
 
 @dataclass

@@ -16,17 +16,13 @@ PrincipalKind = Literal["user", "sdk", "robot", "system"]
 
 @dataclass(frozen=True, kw_only=True)
 class Principal:
-    """Whoever is behind a request or a task. `permissions` holds strings such as `jobs:edit`.
-
-    `generation` is written into the tokens of a user's sessions: they end when it changes.
-    """
+    """Whoever is behind a request or a task. `permissions` holds strings such as `jobs:edit`."""
 
     kind: PrincipalKind
     id: int | None
     name: str
     permissions: frozenset[str] = frozenset()
     is_admin: bool = False
-    generation: int = 0
 
     def can(self, permission: str) -> bool:
         """True where this principal holds `permission`, e.g. `jobs:view`."""

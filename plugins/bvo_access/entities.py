@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bvo.entities import everything, search
-from bvo_hookspecs import EntityType, NavItem
+from bvo_hookspecs import Action, EntityType, NavItem
 
 from .models import Role, User
 from .schemas import RoleIn, RoleOut, UserIn, UserOut
@@ -21,6 +21,7 @@ USER = EntityType(
     scope=everything,
     columns=("id", "username", "email", "is_active", "created_at"),
     filters=(search(User.username, User.email),),
+    actions=(Action(name="end_sessions", label="End all sessions", confirm="Log this user out everywhere?"),),
     nav=NavItem(name="users", label="Users", order=80),
 )
 ROLE = EntityType(

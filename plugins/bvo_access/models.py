@@ -18,10 +18,7 @@ class UserRole(Base):
 
 
 class User(Base, Timestamps):
-    """A person. `password_hash` is null where another auth provider vouches for the user.
-
-    A new `generation` ends all sessions that began before it.
-    """
+    """A person. `password_hash` is null where another auth provider vouches for the user."""
 
     __tablename__ = "users"
 
@@ -33,7 +30,6 @@ class User(Base, Timestamps):
     job_title: Mapped[str | None]
     is_active: Mapped[bool] = mapped_column(default=True)
     password_hash: Mapped[str | None]
-    generation: Mapped[int] = mapped_column(default=0)
     roles: Mapped[list[Role]] = relationship(secondary="user_roles", order_by="Role.id", lazy="selectin")
 
     @property

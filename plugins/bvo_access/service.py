@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Conflict, Forbidden, UnprocessableEntity
 
-from bvo import access, events
+from bvo import access, events, session_store
 from bvo.database import db, transaction
 from bvo.entities import Creates, Deletes, Updates
 from bvo_hookspecs import Principal
@@ -30,17 +30,27 @@ class UserService(Creates[User], Updates[User]):
             if data.get("is_active") is False:
                 _keep_an_administrator(session, without=row_id)
             changed = _with_hash(data)
-            if "password_hash" in changed:
-                changed["generation"] = self.get(row_id).generation + 1
+            if "password_hash" in changed or data.get("is_active") is False:
+                session_store.end_all(row_id)
             return super().update(row_id, changed)
 
     def set_password_hash(self, row_id: int, password_hash: str) -> User:
         """Give the user another password, and end all sessions that began with the old one."""
         with transaction() as session:
             user = self.get(row_id)
-            user.password_hash, user.generation = password_hash, user.generation + 1
+            user.password_hash = password_hash
             session.flush()
+            session_store.end_all(row_id)
             events.emit("password_changed", self.entity, user)
+            return user
+
+    def end_sessions(self, row_id: int) -> User:
+        """End all sessions of the user: log them out everywhere."""
+        with transaction():
+            user = self.get(row_id)
+            _check_may_change(user)
+            session_store.end_all(row_id)
+            events.emit("sessions_ended", self.entity, user)
             return user
 
     def assign(self, row_id: int, role_ids: list[int]) -> User:
@@ -104,14 +114,7 @@ def load_principal(user_id: int) -> Principal | None:
 
 def principal_of(user: User) -> Principal:
     granted = frozenset(permission for role in user.roles for row in role.permissions for permission in row.granted())
-    return Principal(
-        kind="user",
-        id=user.id,
-        name=user.username,
-        permissions=granted,
-        is_admin=user.is_admin,
-        generation=user.generation,
-    )
+    return Principal(kind="user", id=user.id, name=user.username, permissions=granted, is_admin=user.is_admin)
 
 
 def check_password(username: str, password: str) -> Principal | None:

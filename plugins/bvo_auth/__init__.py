@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import AuthProvider, CliCommand, PluginInfo, hookimpl
+from bvo_hookspecs import AuthProvider, CliCommand, EntityType, PluginInfo, hookimpl
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 @hookimpl
 def plugin_info() -> PluginInfo:
     return PluginInfo(name="auth", summary="Password login and session tokens", requires=("access",))
+
+
+@hookimpl
+def entity_types() -> Iterable[EntityType]:
+    from .entities import SESSION
+
+    return [SESSION]
 
 
 @hookimpl

@@ -8,13 +8,14 @@ from bvo_access.schemas import MAX_PASSWORD, USERNAME, check_policy
 
 
 class LoginIn(Schema):
-    """The OAuth2 password form; clients may send its other fields (`grant_type`, `scope`), which say nothing here."""
+    """The OAuth2 password form; clients may send its other fields, such as `grant_type`, which say nothing here."""
 
     class Meta:
         unknown = EXCLUDE
 
     username = fields.String(required=True)
     password = fields.String(required=True)
+    scope = fields.String(metadata={"description": "`offline_access` asks for a refresh token"})
 
 
 class RegisterIn(Schema):
@@ -52,9 +53,31 @@ class OkOut(Schema):
     status = fields.String()
 
 
+class RefreshIn(Schema):
+    refresh_token = fields.String(required=True, validate=validate.Length(1, 2000))
+
+
 class TokenOut(Schema):
     access_token = fields.String()
     token_type = fields.String()
+    expires_in = fields.Integer(metadata={"description": "How long the access token holds, in seconds"})
+    refresh_token = fields.String(metadata={"description": "Where `scope` asked for it. It works once"})
+
+
+class SessionOut(Schema):
+    id = fields.Integer()
+    user_id = fields.Integer()
+    username = fields.String()
+    kind = fields.String(metadata={"description": "browser, api or sdk"})
+    client = fields.String(metadata={"description": "What the client says of itself"})
+    ip_address = fields.String(metadata={"description": "Where the login came from"})
+    created_at = fields.AwareDateTime()
+    last_used_at = fields.AwareDateTime(metadata={"description": "Within five minutes"})
+    expires_at = fields.AwareDateTime()
+
+
+class OwnSessionOut(SessionOut):
+    current = fields.Boolean(metadata={"description": "Whether it is that of this request"})
 
 
 class MeUser(Schema):

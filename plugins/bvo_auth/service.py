@@ -1,50 +1,53 @@
-"""The token of a session, as Bearer header or cookie."""
+"""The user of a session."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import jwt
-from flask_jwt_extended import decode_token, verify_jwt_in_request
-from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
 from jwt.exceptions import PyJWTError
-from werkzeug.exceptions import Forbidden, Unauthorized
+from sqlalchemy import select
+from werkzeug.exceptions import NotFound, Unauthorized
 from werkzeug.wrappers import Request
 
-from bvo.sessions import GENERATION
+from bvo import access, events, session_store, sessions
+from bvo.database import db, transaction
+from bvo.entities import Deletes
+from bvo.session_store import UserSession
 from bvo_access.service import load_principal
 from bvo_hookspecs import Principal
 
 
+class SessionService(Deletes[UserSession]):
+    """Sessions of all users. They begin with a login; to delete one is to end it."""
+
+    def own(self) -> list[UserSession]:
+        """Those of the user who asks, newest first, at most 100. That of this request is marked as `current`."""
+        current = sessions.current()
+        mine = select(UserSession).where(UserSession.user_id == access.principal().id)
+        rows = list(db.session.scalars(mine.order_by(UserSession.id.desc()).limit(100)))
+        for row in rows:
+            row.current = current is not None and row.id == current.id
+        return rows
+
+    def end_own(self, row_id: int) -> None:
+        """End one of them. Raises NotFound, also for one of somebody else."""
+        with transaction():
+            row = self.get(row_id)
+            if row.user_id != access.principal().id:
+                raise NotFound("You have no session with this id.")
+            before = events.snapshot(self.entity, row)
+            session_store.end(row)
+            events.emit("deleted", self.entity, row, before=before)
+
+
 def authenticate_session(request: Request) -> Principal | None:
-    """The user of the token, with the roles of this moment. Raises Unauthorized for a token that does not hold."""
-    if not _is_session(request):
+    """The user of the session, with the roles of this moment. Raises Unauthorized for a token that does not hold."""
+    used = sessions.authenticate() if _is_session(request) else None
+    if used is None:
         return None
-    try:
-        claims = _claims(request)
-    except CSRFError:
-        raise Forbidden(
-            "The form was not sent from this site, or is too old. Load the page again and repeat."
-        ) from None
-    except (JWTExtendedException, PyJWTError):
-        raise Unauthorized("Your session has expired or is not valid. Log in again.") from None
-    if claims is None:
-        return None
-    found = load_principal(int(claims["sub"]))
+    found = load_principal(used.user_id)
     if found is None:
         raise Unauthorized("This user does not exist any more, or is disabled.")
-    if claims.get(GENERATION) != found.generation:
-        raise Unauthorized("This session was ended. Log in again.")
     return found
-
-
-def _claims(request: Request) -> dict[str, Any] | None:
-    """Those of the Bearer token, whatever the case of its scheme, else of the cookie; None where there is neither."""
-    given = request.authorization
-    if given is not None and given.type == "bearer":
-        return decode_token(given.token or "")
-    found = verify_jwt_in_request(optional=True)
-    return found[1] if found else None
 
 
 def _is_session(request: Request) -> bool:

@@ -7,7 +7,9 @@ from typing import Any
 from flask_smorest import Blueprint
 from werkzeug.wrappers import Response
 
+from bvo import access, throttle
 from bvo.access import public, requires
+from bvo.throttle import Counter
 
 from . import schemas, service
 
@@ -20,6 +22,7 @@ blueprint = Blueprint("sdk", __name__, url_prefix="/api/sdk/auth", description="
 @blueprint.response(200, schemas.SdkStartOut)
 def start(data: dict[str, Any]) -> Any:
     """Begin the login of a tool; open `verification_url` in a browser, and compare `user_code` there"""
+    throttle.attempt(Counter("sdk start", access.address(), free=60))
     return service.start(data["machine_name"], data.get("code_challenge"))
 
 

@@ -6,16 +6,18 @@ import base64
 import hashlib
 import hmac
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from flask import request, url_for
 from sqlalchemy import delete, select
 from werkzeug.exceptions import Conflict, NotFound
 
-from bvo import access, events, tokens
+from bvo import access, events, session_store, tokens
 from bvo.database import db, transaction, utcnow
+from bvo.session_store import SDK
 from bvo_access.models import User
+from bvo_access.service import principal_of
 
 from . import tokens as sdk_tokens
 from .models import CONFIRMED, DELIVERED, DENIED, PENDING, SdkSession
@@ -77,7 +79,7 @@ def status(session_id: str, verifier: str | None) -> dict[str, Any]:
             return {"status": "pending"}
         found.status = DELIVERED
         session.flush()
-        return _delivered(session.get_one(User, found.user_id), utcnow() + TOKEN)
+        return _delivered(session.get_one(User, found.user_id), found.machine_name)
 
 
 def prune() -> None:
@@ -116,6 +118,7 @@ def _proven(found: SdkSession, verifier: str | None) -> bool:
     return hmac.compare_digest(base64.urlsafe_b64encode(digest).rstrip(b"=").decode(), found.code_challenge)
 
 
-def _delivered(user: User, expires_at: datetime) -> dict[str, Any]:
-    token = sdk_tokens.issue(user.id, expires_at)
-    return {"status": "confirmed", "access_token": token, "expires_at": expires_at, "user": user}
+def _delivered(user: User, machine_name: str) -> dict[str, Any]:
+    begun = session_store.begin(principal_of(user), SDK, TOKEN, client=machine_name)
+    token = sdk_tokens.issue(begun)
+    return {"status": "confirmed", "access_token": token, "expires_at": begun.expires_at, "user": user}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from datetime import datetime
 from typing import Any
 
 import jwt
 from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Request
 
-from bvo import registry
+from bvo import registry, session_store
+from bvo.session_store import UserSession
 from bvo_access.service import load_principal
 from bvo_hookspecs import Principal
 
@@ -20,9 +20,9 @@ ALLOWED = frozenset({"assets:view", "queues:view", "queue_items:create"})
 """What a tool may do at most, of what its user may."""
 
 
-def issue(user_id: int, expires_at: datetime) -> str:
-    """A token for this user's tool."""
-    claims = {"sub": str(user_id), "aud": AUDIENCE, "exp": expires_at, "auth_type": "sdk"}
+def issue(of: UserSession) -> str:
+    """A token for the tool of this session's user; it ends with the session."""
+    claims = {"sub": str(of.user_id), "sid": of.sid, "aud": AUDIENCE, "exp": of.expires_at, "auth_type": "sdk"}
     return jwt.encode(claims, _key(), ALGORITHM, headers={"typ": TYPE})
 
 
@@ -37,7 +37,9 @@ def authenticate(request: Request) -> Principal | None:
         )
     except jwt.PyJWTError:
         raise Unauthorized("The SDK token has expired or is not valid. Log in again.") from None
-    user = load_principal(int(claims["sub"]))
+    used = session_store.of_token(claims)
+    session_store.touch(used)
+    user = load_principal(used.user_id)
     if user is None:
         raise Unauthorized("The user of this SDK token does not exist any more, or is disabled.")
     allowed = frozenset(permission for permission in ALLOWED if user.can(permission))

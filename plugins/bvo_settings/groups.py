@@ -31,6 +31,13 @@ GROUPS = (
                 help="How long a login holds.",
             ),
             Setting(
+                name="access_token_minutes",
+                field=fields.Integer(strict=True, validate=validate.Range(1, 60)),
+                default=15,
+                unit="min",
+                help="After how long a browser, or a client with a refresh token, renews its access token.",
+            ),
+            Setting(
                 name="password_min_length",
                 field=fields.Integer(strict=True, validate=validate.Range(8, 128)),
                 default=8,

@@ -79,7 +79,7 @@ def test_the_token_of_a_disabled_user_ends_at_the_next_request(admin: Api, user_
     user = user_with("jobs:view")
     user.ok(user.get("/api/jobs"))
     admin.ok(admin.put("/api/access/users/2", {"is_active": False}))
-    refused(user.get("/api/jobs"), 401, "disabled")
+    refused(user.get("/api/jobs"), 401, "session was ended")
     refused(log_in(admin, "user-1", "correct horse"), 401, "Invalid credentials")
 
 

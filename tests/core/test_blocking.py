@@ -26,7 +26,7 @@ def test_the_rest_answers_without(sqlite_app: Callable[..., Flask], blocked: str
     with app.app_context():
         assert migrations.pending() == []
         migrations.seed()
-        token = sessions.issue(Principal(kind="user", id=1, name="admin"))
+        token = sessions.issue(Principal(kind="user", id=1, name="admin")).access
         served = {name for name in registry.current().artifacts() if name in left_out}
     assert served == set()
 

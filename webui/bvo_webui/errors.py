@@ -24,7 +24,12 @@ def page(error: HTTPException) -> Response:
     """What a browser gets instead of a problem document. Whoever is not signed in comes to the login page."""
     if isinstance(error, Unauthorized):
         return _to_login()
-    response: Response = make_response(_told_where_it_happened(error) or _page_of_its_own(error), error.code or 500)
+    shown = _told_where_it_happened(error) or _page_of_its_own(error)
+    return with_headers(make_response(shown, error.code or 500), error)
+
+
+def with_headers(response: Response, error: HTTPException) -> Response:
+    """The response with what the error's headers say, e.g. when to try again."""
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from bvo import access, sessions
 from bvo.access import public, requires
 
-from .errors import detail
+from .errors import detail, with_headers
 
 LOCAL_PATH = re.compile(r"/(?!/)[^\\\x00-\x20\x7f]*")
 """Browsers read `//host`, `/\\host` and `/<tab>/host` as another site's address."""
@@ -32,7 +32,7 @@ def log_in() -> Response:
     try:
         found = sessions.log_in(username, request.form.get("password", ""))
     except HTTPException as error:
-        return _page(detail(error), username, error.code or 500)
+        return with_headers(_page(detail(error), username, error.code or 500), error)
     if found is None:
         return _page("Invalid credentials", username, 401)
     response = redirect(_target())

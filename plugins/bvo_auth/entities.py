@@ -1,0 +1,29 @@
+"""The entity type `session`."""
+
+from __future__ import annotations
+
+from marshmallow import fields, validate
+
+from bvo.entities import equals, everything, search
+from bvo.session_store import API, BROWSER, SDK, UserSession
+from bvo_hookspecs import EntityType, NavItem
+
+from .schemas import SessionOut
+from .service import SessionService
+
+SESSION = EntityType(
+    name="session",
+    plural="sessions",
+    label="Session",
+    model=UserSession,
+    read_schema=SessionOut,
+    service=SessionService,
+    scope=everything,
+    columns=("id", "username", "kind", "ip_address", "client", "last_used_at", "expires_at"),
+    filters=(
+        equals(UserSession.user_id, fields.Integer(validate=validate.Range(1, 2**31 - 1))),
+        equals(UserSession.kind, fields.String(validate=validate.OneOf((BROWSER, API, SDK)))),
+        search(UserSession.username, UserSession.ip_address),
+    ),
+    nav=NavItem(name="sessions", label="Sessions", order=82),
+)
