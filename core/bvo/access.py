@@ -35,9 +35,14 @@ class Access:
         return not self.principals
 
 
-def requires(permission: str | None, *, principals: Iterable[PrincipalKind] = ("user",)) -> Callable[[V], V]:
-    """Declare that a view needs one of `principals` with `permission` (e.g. `jobs:view`; None: any of them)."""
-    return _declare(Access(frozenset(principals), permission))
+def requires(permission: str | None, *, principals: Iterable[PrincipalKind] | None = None) -> Callable[[V], V]:
+    """Declare that a view needs one of `principals` with `permission` (e.g. `jobs:view`; None: any of them).
+
+    Where `principals` is left out: what a permission guards, an API token may do as far as its permissions reach;
+    what needs no more than being somebody is for people.
+    """
+    usual: tuple[PrincipalKind, ...] = ("user",) if permission is None else ("user", "token")
+    return _declare(Access(frozenset(usual if principals is None else principals), permission))
 
 
 def public(view: V) -> V:

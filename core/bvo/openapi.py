@@ -19,10 +19,14 @@ TITLE = "BV Orchestrator"
 DOCUMENT = "bvo_openapi_document"
 PROBLEM = "application/problem+json"
 SCHEMES = {
-    "user": {"type": "http", "scheme": "bearer", "description": "From POST /api/auth/login, or the SDK login"},
+    "user": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "From POST /api/auth/login, an API token, or the SDK login",
+    },
     "robot": {"type": "apiKey", "in": "header", "name": "X-Robot-Token", "description": "From register-robot"},
 }
-SCHEME_OF = {"user": "user", "sdk": "user", "robot": "robot"}
+SCHEME_OF = {"user": "user", "token": "user", "sdk": "user", "robot": "robot"}
 REFUSALS = {"401": "Not authenticated", "403": "Not permitted"}
 
 blueprint = Blueprint("openapi", __name__)

@@ -23,6 +23,7 @@ BUILTINS = (
     "bvo_auth",
     "bvo_audit",
     "bvo_settings",
+    "bvo_tokens",
     "bvo_packages",
     "bvo_processes",
     "bvo_machines",

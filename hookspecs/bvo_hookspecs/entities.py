@@ -62,7 +62,7 @@ class EntityType:
     query to what the principal may see, and is mandatory: write `everything` where nothing is narrowed. `secrets`
     names fields that are masked in audit and events. `views` replaces one operation whole: its key is one of `list,
     get, create, update, delete`, its value a view function that declares its own access. `principals` names, for one of
-    these, the kinds of principals that may call it; users alone where it is left out.
+    these, the kinds of principals that may call it; users and API tokens where it is left out.
     """
 
     name: str

@@ -11,12 +11,15 @@ from .checks import check_name
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
-PrincipalKind = Literal["user", "sdk", "robot", "system"]
+PrincipalKind = Literal["user", "token", "sdk", "robot", "system"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Principal:
-    """Whoever is behind a request or a task. `permissions` holds strings such as `jobs:edit`."""
+    """Whoever is behind a request or a task. `permissions` holds strings such as `jobs:edit`.
+
+    A `token` is an API token: `id` and `name` are its user's, `permissions` what its scopes leave of the user's.
+    """
 
     kind: PrincipalKind
     id: int | None

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 from marshmallow import ValidationError
 from sqlalchemy import select
+from werkzeug.exceptions import HTTPException
 
 from bvo import registry
 from bvo.cli.apps import with_app
@@ -42,10 +46,17 @@ def create_admin(username: str, email: str | None, password: str) -> None:
         raise click.ClickException(
             "; ".join(f"{name}: {' '.join(texts)}" for name, texts in field_errors(error.messages).items())
         ) from None
+    try:
+        _make_administrator(username, loaded)
+    except HTTPException as error:
+        raise click.ClickException(str(error.description)) from None
+    click.echo(f"{username} is an administrator.")
+
+
+def _make_administrator(username: str, data: Mapping[str, Any]) -> None:
     service = registry.current().service(UserService)
     with transaction() as session:
         existing = session.scalars(select(User).where(User.username == username)).one_or_none()
-        user = service.update(existing.id, loaded | {"is_active": True}) if existing else service.create(loaded)
+        user = service.update(existing.id, {**data, "is_active": True}) if existing else service.create(data)
         admin = session.scalars(select(Role).where(Role.is_admin)).one()
         service.assign(user.id, sorted({role.id for role in user.roles} | {admin.id}))
-    click.echo(f"{username} is an administrator.")

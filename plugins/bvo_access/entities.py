@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bvo.entities import everything, search
+from marshmallow import fields
+
+from bvo.entities import equals, everything, search
 from bvo_hookspecs import Action, EntityType, NavItem
 
 from .models import Role, User
@@ -19,8 +21,11 @@ USER = EntityType(
     write_schema=UserIn,
     service=UserService,
     scope=everything,
-    columns=("id", "username", "email", "is_active", "created_at"),
-    filters=(search(User.username, User.email),),
+    columns=("id", "username", "email", "is_active", "is_service", "created_at"),
+    filters=(
+        search(User.username, User.email),
+        equals(User.is_service, fields.Boolean(metadata={"label": "Service account"})),
+    ),
     actions=(Action(name="end_sessions", label="End all sessions", confirm="Log this user out everywhere?"),),
     nav=NavItem(name="users", label="Users", order=80),
 )

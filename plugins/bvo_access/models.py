@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from bvo.database import Base, Timestamps
@@ -18,7 +18,10 @@ class UserRole(Base):
 
 
 class User(Base, Timestamps):
-    """A person. `password_hash` is null where another auth provider vouches for the user."""
+    """A person, or (`is_service`) an account of programs, which never logs in and acts by API tokens alone.
+
+    `password_hash` is null for service accounts, and where another auth provider vouches for the user.
+    """
 
     __tablename__ = "users"
 
@@ -29,6 +32,7 @@ class User(Base, Timestamps):
     organization: Mapped[str | None]
     job_title: Mapped[str | None]
     is_active: Mapped[bool] = mapped_column(default=True)
+    is_service: Mapped[bool] = mapped_column(default=False, server_default=false())
     password_hash: Mapped[str | None]
     roles: Mapped[list[Role]] = relationship(secondary="user_roles", order_by="Role.id", lazy="selectin")
 
@@ -39,6 +43,10 @@ class User(Base, Timestamps):
     @property
     def is_admin(self) -> bool:
         return any(role.is_admin for role in self.roles)
+
+
+CAN_LOG_IN = (User.is_active, User.is_service.is_(False))
+"""For queries: people who are not disabled."""
 
 
 class Role(Base, Timestamps):

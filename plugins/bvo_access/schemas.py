@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, ValidationError, fields, validate
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from bvo import registry, settings
 
@@ -68,8 +71,20 @@ class UserIn(Schema):
     full_name = fields.String(allow_none=True, validate=validate.Length(max=200))
     organization = fields.String(allow_none=True, validate=validate.Length(max=200))
     job_title = fields.String(allow_none=True, validate=validate.Length(max=200))
-    password = fields.String(required=True, load_only=True, validate=(validate.Length(max=MAX_PASSWORD), check_policy))
+    password = fields.String(
+        load_only=True,
+        validate=(validate.Length(max=MAX_PASSWORD), check_policy),
+        metadata={"description": "People must have one; service accounts have none"},
+    )
     is_active = fields.Boolean()
+    is_service = fields.Boolean(
+        metadata={"description": "A service account: it never logs in. Stays as it was created"}
+    )
+
+    @validates_schema
+    def _people_have_a_password(self, data: Mapping[str, Any], *, partial: Any, **kwargs: Any) -> None:
+        if not partial and not data.get("is_service") and "password" not in data:
+            raise ValidationError("Missing data for required field.", "password")
 
 
 class UserOut(Schema):
@@ -80,6 +95,7 @@ class UserOut(Schema):
     organization = fields.String()
     job_title = fields.String()
     is_active = fields.Boolean()
+    is_service = fields.Boolean(metadata={"label": "Service account"})
     created_at = fields.AwareDateTime()
     updated_at = fields.AwareDateTime()
 

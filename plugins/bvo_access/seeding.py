@@ -9,7 +9,7 @@ from bvo.database import db, transaction
 from bvo_hookspecs import Seed
 
 from . import passwords
-from .models import Role, RolePermission, User
+from .models import CAN_LOG_IN, Role, RolePermission, User
 
 ADMINISTRATOR, READ_ONLY = "Administrator", "Read Only"
 DEVELOPMENT_PASSWORD = "admin123"  # noqa: S105 - the reference's well-known one; check_administrator keeps it on this machine
@@ -40,7 +40,7 @@ def seed_development_admin() -> None:
 
 def check_administrator(loopback: bool) -> None:
     """Raise ValueError where there is no administrator, or others could log in with the well-known password."""
-    admins = list(db.session.scalars(select(User).join(User.roles).where(Role.is_admin, User.is_active)).unique())
+    admins = list(db.session.scalars(select(User).join(User.roles).where(Role.is_admin, *CAN_LOG_IN)).unique())
     if not admins:
         raise ValueError("There is no administrator. Run `bvo users create-admin`.")
     for user in admins:

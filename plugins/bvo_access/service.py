@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import select
@@ -15,29 +15,40 @@ from bvo.entities import Creates, Deletes, Updates
 from bvo_hookspecs import Principal
 
 from . import passwords
-from .models import Role, RolePermission, User
+from .models import CAN_LOG_IN, Role, RolePermission, User
+
+NO_PASSWORD = "A service account has no password: it acts by API tokens alone. Leave it out."  # noqa: S105 - a sentence
 
 
 class UserService(Creates[User], Updates[User]):
     """Users; a user is disabled, not deleted, so that the audit log keeps its names."""
 
     def create(self, data: Mapping[str, Any]) -> User:
+        if data.get("is_service") and "password" in data:
+            raise UnprocessableEntity(NO_PASSWORD)
         return super().create(_with_hash(data))
 
     def update(self, row_id: int, data: Mapping[str, Any]) -> User:
+        """Change a user. Whoever is disabled or gets another password is logged out everywhere."""
         with transaction() as session:
-            _check_may_change(self.get(row_id))
-            if data.get("is_active") is False:
+            user = self.get(row_id)
+            check_may_change(user)
+            _check_kind(user, data)
+            disabled = data.get("is_active") is False
+            if disabled:
                 _keep_an_administrator(session, without=row_id)
             changed = _with_hash(data)
-            if "password_hash" in changed or data.get("is_active") is False:
+            told = {"password_changed": True} if "password" in data else {}
+            if told or disabled:
                 session_store.end_all(row_id)
-            return super().update(row_id, changed)
+            return self.change(session, user, changed, **told)
 
     def set_password_hash(self, row_id: int, password_hash: str) -> User:
         """Give the user another password, and end all sessions that began with the old one."""
         with transaction() as session:
             user = self.get(row_id)
+            if user.is_service:
+                raise UnprocessableEntity(NO_PASSWORD)
             user.password_hash = password_hash
             session.flush()
             session_store.end_all(row_id)
@@ -48,7 +59,7 @@ class UserService(Creates[User], Updates[User]):
         """End all sessions of the user: log them out everywhere."""
         with transaction():
             user = self.get(row_id)
-            _check_may_change(user)
+            check_may_change(user)
             session_store.end_all(row_id)
             events.emit("sessions_ended", self.entity, user)
             return user
@@ -57,14 +68,12 @@ class UserService(Creates[User], Updates[User]):
         """Replace a user's roles. Raises UnprocessableEntity for unknown ones, Forbidden for what the caller lacks."""
         with transaction() as session:
             user = self.get(row_id)
-            _check_may_change(user)
+            check_may_change(user)
             roles = list(session.scalars(select(Role).where(Role.id.in_(role_ids)).order_by(Role.id)))
             if missing := set(role_ids) - {role.id for role in roles}:
                 raise UnprocessableEntity(f"There are no roles with these ids: {sorted(missing)}.")
             for role in roles:
-                _check_grantable(
-                    role.is_admin, [permission for row in role.permissions for permission in row.granted()]
-                )
+                check_grantable(role.is_admin, [permission for row in role.permissions for permission in row.granted()])
             if user.is_admin and not any(role.is_admin for role in roles):
                 _keep_an_administrator(session, without=row_id)
             before = [role.name for role in user.roles]
@@ -119,9 +128,24 @@ def principal_of(user: User) -> Principal:
 
 def check_password(username: str, password: str) -> Principal | None:
     """The principal where name and password are right and the user is active; as slow for unknown users."""
-    user = db.session.scalars(select(User).where(User.username == username)).one_or_none()
+    user = db.session.scalars(select(User).where(User.username == username, *CAN_LOG_IN)).one_or_none()
     right = passwords.matches(password, user.password_hash if user else None)
-    return principal_of(user) if user and right and user.is_active else None
+    return principal_of(user) if user and right else None
+
+
+def check_grantable(everything: bool, permissions: Iterable[str]) -> None:
+    """Raise Forbidden where the principal would give away what they do not have."""
+    giver = access.principal()
+    lacking = sorted(permission for permission in permissions if not giver.can(permission))
+    if (everything and not giver.is_admin) or lacking:
+        raise Forbidden(f"You can't grant what you lack: {', '.join(lacking) or 'everything'}.")
+
+
+def check_may_change(user: User) -> None:
+    """Raise Forbidden where this user may do more than the principal, who with a new password would be that user."""
+    giver, changed = access.principal(), principal_of(user)
+    if (changed.is_admin and not giver.is_admin) or not all(map(giver.can, changed.permissions)):
+        raise Forbidden(f"You can't change {user.username}, who may do more than you. Ask an administrator.")
 
 
 def _with_hash(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,27 +162,19 @@ def _with_permissions(data: Mapping[str, Any]) -> dict[str, Any]:
         if len(artifacts) != len(set(artifacts)):
             raise UnprocessableEntity("`permissions` names an artifact twice. Give one row for each artifact.")
         values["permissions"] = [RolePermission(**row) for row in values["permissions"]]
-        _check_grantable(False, [permission for row in values["permissions"] for permission in row.granted()])
+        check_grantable(False, [permission for row in values["permissions"] for permission in row.granted()])
     return values
 
 
-def _check_grantable(everything: bool, permissions: list[str]) -> None:
-    """Nobody gives away what they do not have."""
-    giver = access.principal()
-    lacking = sorted(permission for permission in permissions if not giver.can(permission))
-    if (everything and not giver.is_admin) or lacking:
-        raise Forbidden(f"You can't grant what you lack: {', '.join(lacking) or 'everything'}.")
-
-
-def _check_may_change(user: User) -> None:
-    """Nobody changes a user who may do more: with a new password they would be that user."""
-    giver, changed = access.principal(), principal_of(user)
-    if (changed.is_admin and not giver.is_admin) or not all(map(giver.can, changed.permissions)):
-        raise Forbidden(f"You can't change {user.username}, who may do more than you. Ask an administrator.")
+def _check_kind(user: User, data: Mapping[str, Any]) -> None:
+    if data.get("is_service", user.is_service) != user.is_service:
+        raise UnprocessableEntity("A person stays one, and so does a service account. Create another user.")
+    if user.is_service and "password" in data:
+        raise UnprocessableEntity(NO_PASSWORD)
 
 
 def _keep_an_administrator(session: Session, without: int) -> None:
     session.execute(select(Role.id).where(Role.is_admin).with_for_update())  # one such check at a time
-    others = select(User.id).join(User.roles).where(Role.is_admin, User.is_active, User.id != without).limit(1)
+    others = select(User.id).join(User.roles).where(Role.is_admin, *CAN_LOG_IN, User.id != without).limit(1)
     if session.scalar(others) is None:
         raise Conflict("This is the last administrator. Make another user an administrator first.")

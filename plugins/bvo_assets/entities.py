@@ -20,6 +20,6 @@ ASSET = EntityType(
     scope=everything,
     columns=("id", "name", "type", "value", "description", "updated_at"),
     filters=(search(Asset.name, Asset.description), equals(Asset.type, AssetType())),
-    principals={"list": ("user", "sdk")},
+    principals={"list": ("user", "token", "sdk")},
     nav=NavItem(name="assets", label="Assets", order=55),
 )

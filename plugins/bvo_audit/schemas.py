@@ -24,6 +24,7 @@ class AuditRow(Schema):
 class AuditDetail(AuditRow):
     """An event with all that is known of it."""
 
+    actor_kind = fields.String(metadata={"description": "user, token, sdk, robot or system"})
     actor_user_id = fields.Integer()
     ip_address = fields.String()
     user_agent = fields.String()

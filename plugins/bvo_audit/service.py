@@ -9,6 +9,9 @@ from bvo_hookspecs import Event
 
 from .models import AuditEvent
 
+USERS = ("user", "token", "sdk")
+"""Kinds of actors whose id is that of a user."""
+
 
 class AuditService(Service[AuditEvent]):
     """Reading only: it has no operation that changes anything."""
@@ -21,7 +24,7 @@ def record(session: Session, event: Event) -> None:
             event_id=event.id,
             timestamp=event.occurred_at,
             actor_kind=event.actor_kind,
-            actor_user_id=event.actor_id if event.actor_kind == "user" else None,
+            actor_user_id=event.actor_id if event.actor_kind in USERS else None,
             actor_username=event.actor_name,
             ip_address=event.ip_address,
             user_agent=event.user_agent,

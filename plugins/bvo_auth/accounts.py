@@ -12,7 +12,7 @@ from werkzeug.exceptions import Forbidden, Unauthorized
 from bvo import access, registry, settings, tokens
 from bvo.database import db, transaction, utcnow
 from bvo_access import passwords
-from bvo_access.models import User
+from bvo_access.models import CAN_LOG_IN, User
 from bvo_access.service import UserService
 from bvo_hookspecs import Principal
 
@@ -36,7 +36,7 @@ def register(data: Mapping[str, Any]) -> User:
 def forgot(username: str, email: str | None, new_password: str | None) -> None:
     """Begin a reset; it takes as long whoever asks. In development mode on this machine it resets at once."""
     digest = passwords.hashed(new_password or "no password")
-    user = db.session.scalars(select(User).where(User.username == username, User.is_active)).one_or_none()
+    user = db.session.scalars(select(User).where(User.username == username, *CAN_LOG_IN)).one_or_none()
     if user is None or user.email != email or not new_password:
         return
     if registry.current().config.development and access.from_this_machine():
@@ -44,12 +44,14 @@ def forgot(username: str, email: str | None, new_password: str | None) -> None:
 
 
 def make_link(username: str) -> str:
-    """A new link's token for this user; earlier ones end. Raises LookupError for an unknown user."""
+    """A new link's token for this user; earlier ones end. Raises LookupError where none of that name has a password."""
     token = tokens.new("bvop")
     with transaction() as session:
         user = session.scalars(select(User).where(User.username == username)).one_or_none()
         if user is None:
             raise LookupError(f"There is no user named {username!r}.")
+        if user.is_service:
+            raise LookupError(f"{username!r} is a service account, which has no password. Create an API token for it.")
         session.execute(delete(PasswordReset).where(PasswordReset.user_id == user.id))
         session.add(PasswordReset(user_id=user.id, token_hash=tokens.digest(token), expires_at=utcnow() + LINK))
     return token

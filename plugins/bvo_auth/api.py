@@ -118,10 +118,10 @@ def reset(data: dict[str, Any]) -> Any:
 
 
 @blueprint.get("/me")
-@requires(None)
+@requires(None, principals=("user", "token"))
 @blueprint.response(200, MeOut)
 def me() -> Any:
-    """The user, the roles and the permissions of this token"""
+    """The user, the user's roles, and the permissions that this session or API token has now"""
     principal = access.principal()
     user = db.session.get_one(User, principal.id)
     return {"user": user, "roles": user.roles, "permissions": permission_map(principal)}

@@ -51,11 +51,11 @@ def authenticate_session(request: Request) -> Principal | None:
 
 
 def _is_session(request: Request) -> bool:
-    """False for a Bearer token of another type, which another provider knows: SDK tokens say so in their header."""
+    """False for a Bearer token of another type: SDK tokens say so in their header, and API tokens are no JWTs."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         return True
     try:
         return bool(jwt.get_unverified_header(token).get("typ") == "JWT")
     except PyJWTError:
-        return True
+        return False

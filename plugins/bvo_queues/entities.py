@@ -23,7 +23,7 @@ QUEUE = EntityType(
     scope=everything,
     columns=("id", "name", "is_active", "max_retries", "updated_at"),
     filters=(search(Queue.name, Queue.description), flag("active_only", Queue.is_active)),
-    principals={"list": ("user", "sdk")},
+    principals={"list": ("user", "token", "sdk")},
     nav=NavItem(name="queues", label="Queues", order=60),
 )
 QUEUE_ITEM = EntityType(
@@ -41,6 +41,6 @@ QUEUE_ITEM = EntityType(
         equals(QueueItem.status, fields.String(validate=validate.OneOf(states.STATES))),
         search(QueueItem.reference),
     ),
-    principals={"create": ("user", "sdk")},
+    principals={"create": ("user", "token", "sdk")},
     nav=NavItem(name="queue_items", label="Queue items", order=61),
 )

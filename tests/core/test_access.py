@@ -23,6 +23,7 @@ def walls() -> Blueprint:
     for name, declare in {
         "public": public,
         "any": requires(None, principals=["user", "robot"]),
+        "somebody": requires(None),
         "view": requires("walls:view"),
         "edit": requires("walls:edit"),
     }.items():
@@ -37,6 +38,8 @@ def by_header(request: Request) -> Principal | None:
         raise Unauthorized("Mallory again.")
     if name == "robby":
         return Principal(kind="robot", id=2, name="robby", permissions=ADA.permissions)
+    if name == "script":
+        return Principal(kind="token", id=1, name="ada", permissions=ADA.permissions)
     return ADA if name == "ada" else None
 
 
@@ -91,7 +94,17 @@ def test_a_route_is_for_the_kinds_of_principals_that_it_names(build: Callable[..
     call = build(header=by_header)
     assert call("any", "robby")[0] == 200
     status, problem = call("view", "robby")
-    assert (status, problem["detail"]) == (403, "A robot may not call this; it is for: user.")
+    assert (status, problem["detail"]) == (403, "A robot may not call this; it is for: token, user.")
+
+
+def test_what_a_permission_guards_is_for_tokens_too_and_what_asks_for_none_is_for_people(
+    build: Callable[..., Any],
+) -> None:
+    call = build(header=by_header)
+    assert call("view", "script")[0] == 200
+    assert call("somebody", "ada")[0] == 200
+    status, problem = call("somebody", "script")
+    assert (status, problem["detail"]) == (403, "A token may not call this; it is for: user.")
 
 
 def test_a_provider_that_fails_grants_nothing_and_the_answer_names_it_without_its_reason(

@@ -58,7 +58,7 @@ def _views(blueprint: Blueprint, entity: EntityType, service: Any) -> Iterator[t
 
 def _guard(entity: EntityType, view: str) -> Callable[[View], View]:
     """The access that one of the standard views declares."""
-    return requires(f"{entity.plural}:{PERMISSION_OF[view]}", principals=entity.principals.get(view, ("user",)))
+    return requires(f"{entity.plural}:{PERMISSION_OF[view]}", principals=entity.principals.get(view))
 
 
 def _list(blueprint: Blueprint, entity: EntityType) -> View:

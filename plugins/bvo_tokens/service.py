@@ -1,0 +1,88 @@
+"""API tokens as people see them: made, shown once, looked at, revoked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Select
+from werkzeug.exceptions import UnprocessableEntity
+
+from bvo import access, tokens
+from bvo.database import db, transaction, utcnow
+from bvo.entities import Creates, Deletes
+from bvo_access.models import User
+from bvo_access.service import check_grantable, check_may_change, principal_of
+from bvo_hookspecs import Principal
+
+from .models import ApiToken
+
+KIND = "bvok"
+"""What every API token begins with."""
+SHOWN = 9
+"""How many characters of a token are kept in clear: its kind, and 24 of its 256 random bits."""
+
+
+class ApiTokenService(Creates[ApiToken], Deletes[ApiToken]):
+    """Create, and delete, which revokes at once; the audit log keeps the history."""
+
+    def create(self, data: Mapping[str, Any]) -> ApiToken:
+        """The row carries `token` this once; afterwards only its digest is known.
+
+        Raises Forbidden where the token could do more than whoever creates it, and UnprocessableEntity where it
+        could do more than its user, who must be there and not disabled.
+        """
+        token, now = tokens.new(KIND), utcnow()
+        scopes = sorted(set(data["scopes"]))
+        with transaction():
+            user = _user(data.get("user_id", access.principal().id))
+            _check_owner(user)
+            check_grantable(False, scopes)
+            _check_useful(user, scopes)
+            row = super().create(
+                {
+                    "name": data["name"],
+                    "user": user,
+                    "token_hash": tokens.digest(token),
+                    "prefix": token[:SHOWN],
+                    "scopes": scopes,
+                    "created_by": access.principal().name,
+                    "created_at": now,
+                    "expires_at": now + timedelta(days=data["expires_in_days"]),
+                }
+            )
+        row.token = token  # type: ignore[attr-defined]
+        return row
+
+    def delete(self, row_id: int) -> None:
+        with transaction():
+            _check_owner(self.get(row_id).user)
+            super().delete(row_id)
+
+
+def visible(principal: Principal, query: Select[Any]) -> Select[Any]:
+    """The scope: one's own tokens, and for who may see users those of all."""
+    return query if principal.can("users:view") else query.where(ApiToken.user_id == principal.id)
+
+
+def _user(user_id: int | None) -> User:
+    user = db.session.get(User, user_id) if user_id else None
+    if user is None:
+        raise UnprocessableEntity(f"There is no user with the id {user_id}. Name one in `user_id`.")
+    return user
+
+
+def _check_owner(user: User) -> None:
+    """Tokens are managed by their own user, and by those who may change that user."""
+    if user.id != access.principal().id:
+        access.require("users:edit")
+        check_may_change(user)
+
+
+def _check_useful(user: User, scopes: Iterable[str]) -> None:
+    if not user.is_active:
+        raise UnprocessableEntity(f"{user.username} is disabled. Enable the user first.")
+    may = principal_of(user).can
+    if lacking := [scope for scope in scopes if not may(scope)]:
+        raise UnprocessableEntity(f"{user.username} lacks {', '.join(lacking)}. Leave it out, or give the user a role.")
