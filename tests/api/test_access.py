@@ -71,6 +71,37 @@ def test_the_built_in_roles_stay(admin: Api, state: State) -> None:
             refused(admin.delete(f"{ROLES}/{number}"), 409, "built in")
 
 
+def test_who_is_disabled_is_logged_out_and_may_log_in_again_once_enabled(
+    admin: Api, user_with: Callable[..., Api]
+) -> None:
+    dana = user_with("jobs:view")
+    form = {"username": "user-1", "password": "correct horse"}
+    admin.ok(admin.put(f"{USERS}/2", {"is_active": False}))
+    refused(dana.get("/api/jobs"), 401, "disabled")
+    refused(admin.post("/api/auth/login", data=form), 401)
+    admin.ok(admin.put(f"{USERS}/2", {"is_active": True}))
+    refused(dana.get("/api/jobs"), 401, "ended")
+    admin.ok(admin.post("/api/auth/login", data=form))
+    changes = admin.ok(admin.get("/api/audit?action=user.update"))["items"]
+    told = [admin.ok(admin.get(f"/api/audit/{event['id']}")) for event in changes]
+    assert [(event["before_data"]["is_active"], event["after_data"]["is_active"]) for event in told] == [
+        (False, True),
+        (True, False),
+    ]
+
+
+def test_a_new_password_is_audited_as_one(admin: Api, user_with: Callable[..., Api]) -> None:
+    user_with()
+    admin.ok(admin.put(f"{USERS}/2", {"password": "battery staple"}))
+    event = admin.ok(admin.get("/api/audit?action=user.update"))["items"][0]
+    assert admin.ok(admin.get(f"/api/audit/{event['id']}"))["metadata"] == {"password_changed": True}
+
+
+def test_users_are_not_deleted(admin: Api) -> None:
+    user = admin.ok(admin.post(USERS, {"username": "dana", "password": "correct horse"}))
+    refused(admin.delete(f"{USERS}/{user['id']}"), 405)
+
+
 def test_a_change_of_permissions_is_audited_with_what_was_before(admin: Api) -> None:
     view, edit = ({"artifact": "jobs", "can_view": True}, {"artifact": "jobs", "can_edit": True})
     role = admin.ok(admin.post(ROLES, {"name": "Operators", "permissions": [view]}))

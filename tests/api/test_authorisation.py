@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
+import jwt
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from bvo.access import Access
+from bvo.database import transaction, utcnow
+from bvo_hookspecs.entities import OPERATIONS
+from bvo_sdk import tokens as sdk_tokens
+from bvo_tokens.models import ApiToken
+from conftest import token_of
 from support.api import Api
 from support.problems import refused
+from support.state import State
+from support.work import Work, claim
 
 PUBLIC = {
     "GET /",
@@ -32,7 +45,6 @@ PUBLIC = {
 """Open to everyone. A new public route fails the test until it stands here."""
 
 ANY_USER = {
-    "GET /api/auth/me",
     "GET /sdk-auth",
     "GET /ui/",
     "GET /ui/<entity>/",
@@ -59,7 +71,85 @@ ROBOTS = {
 """For robots alone."""
 
 TOOLS = {"GET /api/assets", "GET /api/queues", "POST /api/queue-items"}
-"""For users, and for tools with an SDK token."""
+"""For users and API tokens with the permission, and for tools with an SDK token."""
+
+ANY_TOKEN = {"GET /api/auth/me"}
+"""For users and API tokens, whatever they may do."""
+
+PEOPLE = {"POST /api/api-tokens"}
+"""For users with the permission, and for no API token."""
+
+LAST = {"POST /ui/logout"}
+"""Called after all others, since it ends the caller's session."""
+
+OF_A_JOB: dict[str, Callable[[], dict[str, Any]]] = {
+    "GET /api/packages/<id>/download": dict,
+    "GET /api/runner/assets/<name>": dict,
+    "POST /api/runner/jobs/<id>/artifacts": lambda: {"data": {"file": (io.BytesIO(b"x"), "a.txt")}},
+    "POST /api/runner/jobs/<id>/log": lambda: {"json": {"sequence": 1, "text": "x"}},
+    "POST /api/runner/jobs/<id>/update": lambda: {"json": {"status": "completed"}},
+}
+"""Of the routes for robots those for the one that runs the job, with what they take. The last one ends the job."""
+
+GUARD = re.compile("Not authenticated|A [a-z]+ may not call this|You lack the permission|.*(expired|revoked|disabled)")
+"""How those are refused who are not let in; a service may have reasons of its own, once it is asked."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody who calls every route: `refusal` has words of the 401 that those get who are nobody here."""
+
+    api: Api
+    kind: str = ""
+    may: Callable[[str], bool] = lambda permission: False
+    refusal: str = ""
+
+
+@pytest.fixture
+def callers(app: Flask, admin: Api, user_with: Callable[..., Api]) -> dict[str, Caller]:
+    nobody, reader, disabled = user_with(), user_with(), user_with()
+    admin.ok(admin.post("/api/access/users/3/roles", {"role_ids": [2]}))  # Read Only
+    admin.ok(admin.put("/api/access/users/4", {"is_active": False}))
+    artifacts = app.extensions["bvo"].artifacts()
+    every = [f"{artifact}:{operation}" for artifact in artifacts for operation in OPERATIONS]
+    admin.a_robot("robot-1")
+    api_token(admin, "first", every)  # like the first robot: what a DELETE with the id 1 removes
+
+    def bearer(token: str) -> Api:
+        return Api(admin.client, Authorization=f"Bearer {token}")
+
+    with app.app_context():
+        tool, old_tool = (sdk_tokens.issue(1, utcnow() + timedelta(hours=hours)) for hours in (1, -1))
+    everything, expired, revoked = (api_token(admin, name, every) for name in ("everything", "expired", "revoked"))
+    other = api_token(admin, "something else", ["settings:create"])  # which no route asks for
+    with app.app_context(), transaction() as session:
+        session.execute(update(ApiToken).where(ApiToken.id == expired["id"]).values(expires_at=utcnow()))
+    assert admin.delete(f"/api/api-tokens/{revoked['id']}").status_code == 204
+    return {
+        "nobody at all": Caller(Api(admin.client), refusal="Not authenticated"),
+        "a session that has expired": Caller(bearer(expired_session(app)), refusal="session has expired"),
+        "the session of a disabled user": Caller(disabled, refusal="disabled"),
+        "an API token that has expired": Caller(bearer(expired["token"]), refusal="API token has expired"),
+        "an API token that was revoked": Caller(bearer(revoked["token"]), refusal="revoked"),
+        "an SDK token that has expired": Caller(bearer(old_tool), refusal="SDK token has expired"),
+        "a robot": Caller(admin.a_robot("robot-2")[1], "robot"),
+        "a user without roles": Caller(nobody, "user"),
+        "a user who may look": Caller(reader, "user", lambda permission: permission.endswith(":view")),
+        "an administrator": Caller(admin, "user", lambda permission: True),
+        "an API token for something else": Caller(bearer(other["token"]), "token"),
+        "an API token for everything": Caller(bearer(everything["token"]), "token", lambda permission: True),
+        "a tool": Caller(bearer(tool), "sdk", sdk_tokens.ALLOWED.__contains__),
+    }
+
+
+def api_token(giver: Api, name: str, scopes: list[str]) -> dict[str, Any]:
+    token: dict[str, Any] = giver.ok(giver.post("/api/api-tokens", {"name": name, "scopes": scopes}))
+    return token
+
+
+def expired_session(app: Flask) -> str:
+    claims = jwt.decode(token_of(app, 1), options={"verify_signature": False})
+    return jwt.encode({**claims, "exp": utcnow() - timedelta(seconds=1)}, app.config["JWT_SECRET_KEY"])
 
 
 def routes(app: Flask) -> Iterator[tuple[str, str, str, Access]]:
@@ -72,45 +162,78 @@ def routes(app: Flask) -> Iterator[tuple[str, str, str, Access]]:
             yield name, method, re.sub(r"<[^>]*>", "1", rule.rule), access
 
 
+def let_in(name: str) -> str:
+    """The kinds of callers that a route is for, as its refusals name them."""
+    if name in ROBOTS:
+        return "robot"
+    if name in ANY_USER | PEOPLE:
+        return "user"
+    return "sdk, token, user" if name in TOOLS else "token, user"
+
+
+def expected(caller: Caller, name: str, permission: str | None) -> tuple[int | None, str]:
+    """The status with which the caller is refused at the door, None for who is let in; and what the answer says."""
+    if caller.refusal:
+        return 401, caller.refusal
+    if caller.kind not in let_in(name).split(", "):
+        return 403, f"A {caller.kind} may not call this; it is for: {let_in(name)}."
+    if permission and not caller.may(permission):
+        return 403, f"You lack the permission {permission}. Ask an administrator for a role that has it."
+    return None, ""
+
+
+def call(who: Api, method: str, path: str) -> tuple[int, str]:
+    """The status, and what a refusal says."""
+    with who.client.open(path, method=method, headers={**who.headers, "Accept": "application/json"}) as answer:
+        if answer.status_code in (401, 403):
+            return answer.status_code, refused(answer, answer.status_code)["detail"]
+        assert answer.status_code < 500, answer.text
+        return answer.status_code, ""
+
+
 def test_every_route_lets_in_whom_it_declares_and_nobody_else(
-    app: Flask, admin: Api, user_with: Callable[..., Api], subtests: pytest.Subtests
+    app: Flask, callers: dict[str, Caller], subtests: pytest.Subtests
 ) -> None:
-    anonymous, nobody, reader = Api(admin.client), user_with(), user_with()
-    admin.ok(admin.post("/api/access/users/3/roles", {"role_ids": [2]}))  # Read Only
-    admin.a_robot("robot-1")  # the one that a test of DELETE removes
-    robot = admin.a_robot("robot-2")[1]
     seen = set()
-    for name, method, path, access in routes(app):
+    for name, method, path, access in sorted(routes(app), key=lambda route: route[0] in LAST):
         seen.add(name)
-
-        def call(who: Api, method: str = method, path: str = path) -> tuple[int, str]:
-            with who.client.open(path, method=method, headers={**who.headers, "Accept": "application/json"}) as answer:
-                if answer.status_code in (401, 403):
-                    return answer.status_code, refused(answer, answer.status_code)["detail"]
-                assert answer.status_code < 500, answer.text
-                return answer.status_code, ""
-
+        if name in PUBLIC:
+            assert access.public, name
+            continue
         with subtests.test(name):
-            if name in PUBLIC:
-                assert access.public
-            elif name in ROBOTS:
-                assert call(anonymous)[0] == 401
-                for user in (nobody, reader, admin):
-                    assert call(user) == (403, "A user may not call this; it is for: robot.")
-                assert "may not call this" not in call(robot)[1]
+            if name in ANY_USER | ANY_TOKEN | ROBOTS:
+                assert access.permission is None
             else:
-                assert call(anonymous)[0] == 401
-                kinds = "sdk, user" if name in TOOLS else "user"
-                assert call(robot) == (403, f"A robot may not call this; it is for: {kinds}.")
-                assert call(admin)[0] not in (401, 403)
-                if name in ANY_USER:
-                    continue
-                permission = access.permission or ""
-                assert permission, "without a permission it is open to every user: list it above, or require one"
-                assert permission.endswith(":view") == (method == "GET")
-                assert call(nobody) == (
-                    403,
-                    f"You lack the permission {permission}. Ask an administrator for a role that has it.",
-                )
-                assert (call(reader)[0] == 403) == (not permission.endswith(":view"))
-    assert seen >= PUBLIC | ANY_USER | ROBOTS, "what does not exist any more need not be listed"
+                assert access.permission, "it is open to everyone who is somebody: list it above, or ask for more"
+                assert access.permission.endswith(":view") == (method == "GET")
+            for who, caller in callers.items():
+                status, detail = call(caller.api, method, path)
+                wanted, words = expected(caller, name, access.permission)
+                assert (status if GUARD.match(detail) else None) == wanted, f"{who}: {status} {detail}"
+                assert words in detail, who
+    assert seen >= PUBLIC | ANY_USER | ANY_TOKEN | TOOLS | PEOPLE | ROBOTS, "what does not exist need not be listed"
+
+
+def test_what_belongs_to_a_job_is_for_the_robot_that_runs_it(work: Work, state: State) -> None:
+    """The other robot has a job of its own, and has got hold of this one's lease."""
+    assert {name for name in ROBOTS if "<" in name} == set(OF_A_JOB)
+    admin, job = work.admin, work.job
+    admin.ok(
+        admin.post("/api/assets", {"name": "1", "type": "text", "value": "x", "process_ids": [job["process"]["id"]]})
+    )
+    other = admin.a_robot("robot-2")[1]
+    admin.a_job(admin.a_process("Other"))
+    leases = (claim(other)["lease_token"], work.lease, "")
+    assert (job["id"], job["package"]["id"]) == (1, 1)
+    for name, body in OF_A_JOB.items():
+        method, path = re.sub(r"<[^>]*>", "1", name).split()
+
+        def status(robot: Api, lease: str, method: str = method, path: str = path, body: Any = body) -> int:
+            headers = {**robot.headers, "X-Lease-Token": lease}
+            with robot.client.open(path, method=method, headers=headers, **body()) as answer:
+                return int(answer.status_code)
+
+        for lease in leases:
+            with state.unchanged():
+                assert status(other, lease) in (403, 404, 409), name
+        assert status(work.api, work.lease) in (200, 201), name

@@ -195,7 +195,11 @@ def test_a_token_may_do_what_its_scopes_and_its_user_may_now(admin: Api, state: 
 def test_the_token_of_an_administrator_is_none(admin: Api, state: State) -> None:
     program = using(admin, created(admin, "users:edit", "users:view", "roles:view"))
     me = program.ok(program.get("/api/auth/me"))
-    assert {name for name, may in me["permissions"]["flat"].items() if may} == {"users:edit", "users:view", "roles:view"}
+    assert {name for name, may in me["permissions"]["flat"].items() if may} == {
+        "users:edit",
+        "users:view",
+        "roles:view",
+    }
     with state.unchanged():
         refused(program.put(f"{USERS}/1", {"password": "correct horse"}), 403, "may do more")
         refused(program.post(f"{USERS}/1/roles", {"role_ids": [1]}), 403, "may do more")

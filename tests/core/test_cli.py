@@ -15,10 +15,12 @@ from pathlib import Path
 import pytest
 
 import bvo
+from bvo import registry
+from bvo_access.service import UserService
 from bvo_hookspecs import CliCommand
 from support.databases import SqliteDatabases
 from support.plugins import Site
-from support.program import Program
+from support.program import Program, disposing
 from support.servers import BVO, Server, environment
 
 # --- the program itself
@@ -247,6 +249,16 @@ def test_the_development_password_is_only_for_this_machine(unmigrated: str, cli:
     assert cli.run("serve", "--host", "0.0.0.0") == 2  # noqa: S104 - that it is refused
     assert "The user admin still has the development password" in cli.err
     assert "bvo users create-admin --username admin" in cli.err
+
+
+def test_a_service_account_gets_no_password(migrated: str, cli: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    with disposing(), bvo.create_app().app_context():
+        registry.current().service(UserService).create({"username": "ci-bot", "is_service": True})
+    monkeypatch.setenv("BVO_ADMIN_PASSWORD", "correct horse battery")
+    for command in (("users", "create-admin", "--username", "ci-bot"), ("reset-link", "ci-bot")):
+        assert cli.run(*command) == 1
+        assert "no password" in cli.err
+        assert "Traceback" not in cli.err
 
 
 # --- bvo serve and bvo worker: real processes

@@ -1,4 +1,4 @@
-"""The commands of getting-started.md, run as they stand there against a real server, runner and PostgreSQL."""
+"""The commands of getting-started.md and users-and-tokens.md, run as they stand there against real servers."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from support.servers import free_port
 
 DOCUMENT = ROOT / "docs" / "getting-started.md"
 SESSIONS = sessions(blocks(DOCUMENT))
+USERS_AND_TOKENS = sessions(blocks(ROOT / "docs" / "users-and-tokens.md"))
 PRODUCTION = "production, needs PostgreSQL"
 
 if not has_curl_with_json():
@@ -44,5 +45,13 @@ def test_the_production_commands_bring_up_a_server_on_postgresql(postgres: Postg
     assert '"status":"ok"' in output
 
 
-def test_every_session_of_the_document_is_run() -> None:
+def test_a_service_account_acts_by_its_token_until_it_is_revoked(tmp_path: Path) -> None:
+    output = run(USERS_AND_TOKENS[""], tmp_path, {"8000": str(free_port())})
+    me, revoked = output.index('"jobs:create":true'), output.index("This API token is not valid: it was revoked")
+    assert me < revoked
+    assert (tmp_path / "ci.token").read_text("utf-8").strip() not in output
+
+
+def test_every_session_of_the_documents_is_run() -> None:
     assert set(SESSIONS) == {"", PRODUCTION}
+    assert set(USERS_AND_TOKENS) == {""}

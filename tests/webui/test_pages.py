@@ -143,6 +143,7 @@ def test_every_entity_type_has_a_list_and_a_detail_page(app: Flask, admin: Api, 
     admin.ok(admin.post("/api/assets", {"name": "limit", "type": "int", "value": 42}))
     admin.ok(admin.post("/api/queues", {"name": "orders"}))
     admin.ok(admin.post("/api/queue-items", {"queue_name": "orders", "payload": {"order": 1}}))
+    admin.ok(admin.post("/api/api-tokens", {"name": "ci", "scopes": ["jobs:view"]}))
     for entity in app.extensions["bvo"].of(EntityType).values():
         path = f"/ui/{entity.plural.replace('_', '-')}/"
         page = signed_in.get(path).text
@@ -198,8 +199,23 @@ def test_a_detail_page_shows_what_belongs_to_the_row(admin: Api, signed_in: Brow
 
 def test_secrets_are_on_no_page(admin: Api, signed_in: Browser) -> None:
     robot, _ = admin.a_robot()
-    for path in ("/ui/robots/", f"/ui/robots/{robot['id']}"):
-        assert robot["api_token"] not in signed_in.get(path).text
+    token = admin.ok(admin.post("/api/api-tokens", {"name": "ci", "scopes": ["jobs:view"]}))
+    for row, secret, path in ((robot, robot["api_token"], "/ui/robots/"), (token, token["token"], "/ui/api-tokens/")):
+        assert row["name"] in signed_in.get(path).text
+        assert secret not in signed_in.get(path).text
+        assert secret not in signed_in.get(f"{path}{row['id']}").text
+
+
+def test_an_api_token_is_recognised_and_revoked_on_its_page(admin: Api, signed_in: Browser) -> None:
+    token = admin.ok(admin.post("/api/api-tokens", {"name": "ci", "scopes": ["jobs:view"]}))
+    page = f"/ui/api-tokens/{token['id']}"
+    for text in (signed_in.get("/ui/api-tokens/?user_id=1").text, signed_in.get(page).text):
+        assert token["prefix"] in text
+        assert "jobs:view" in text
+        assert re.search(r'<a href="/ui/users/1">admin</a>', text)
+    assert signed_in.submit(page, f"{page}/delete").location == "/ui/api-tokens/"
+    headers = {"Authorization": f"Bearer {token['token']}"}
+    assert signed_in.client.get("/api/jobs", headers=headers).status_code == 401
 
 
 def test_what_is_not_there_is_a_page_with_a_way_back(signed_in: Browser) -> None:
