@@ -33,25 +33,10 @@ class ApiTokenService(Creates[ApiToken], Deletes[ApiToken]):
         Raises Forbidden where the token could do more than whoever creates it, and UnprocessableEntity where it
         could do more than its user, who must be there and not disabled.
         """
-        token, now = tokens.new(KIND), utcnow()
-        scopes = sorted(set(data["scopes"]))
+        token = tokens.new(KIND)
+        kept = {"token_hash": tokens.digest(token), "prefix": token[:SHOWN], "created_by": access.principal().name}
         with transaction():
-            user = _user(data.get("user_id", access.principal().id))
-            _check_owner(user)
-            check_grantable(False, scopes)
-            _check_useful(user, scopes)
-            row = super().create(
-                {
-                    "name": data["name"],
-                    "user": user,
-                    "token_hash": tokens.digest(token),
-                    "prefix": token[:SHOWN],
-                    "scopes": scopes,
-                    "created_by": access.principal().name,
-                    "created_at": now,
-                    "expires_at": now + timedelta(days=data["expires_in_days"]),
-                }
-            )
+            row = super().create({**_checked(data), **kept})
         row.token = token  # type: ignore[attr-defined]
         return row
 
@@ -64,6 +49,16 @@ class ApiTokenService(Creates[ApiToken], Deletes[ApiToken]):
 def visible(principal: Principal, query: Select[Any]) -> Select[Any]:
     """The scope: one's own tokens, and for who may see users those of all."""
     return query if principal.can("users:view") else query.where(ApiToken.user_id == principal.id)
+
+
+def _checked(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of what was asked for, where the principal may have it."""
+    user, scopes, now = _user(data.get("user_id", access.principal().id)), sorted(set(data["scopes"])), utcnow()
+    _check_owner(user)
+    check_grantable(False, scopes)
+    _check_useful(user, scopes)
+    end = now + timedelta(days=data["expires_in_days"])
+    return {"name": data["name"], "user": user, "scopes": scopes, "created_at": now, "expires_at": end}
 
 
 def _user(user_id: int | None) -> User:

@@ -89,6 +89,14 @@ def test_a_tool_may_do_three_things_and_nothing_else(admin: Api, anonymous: Api,
     refused(tool.upload(b""), 403, "sdk")
 
 
+def test_what_a_tool_does_is_audited_as_its_users_tool(admin: Api, anonymous: Api) -> None:
+    admin.ok(admin.post("/api/queues", {"name": "orders"}))
+    tool = confirmed(admin, anonymous)
+    tool.ok(tool.post("/api/queue-items", {"queue_name": "orders"}))
+    (event,) = admin.ok(admin.get("/api/audit?action=queue_item.create&user_id=1"))["items"]
+    assert admin.ok(admin.get(f"/api/audit/{event['id']}"))["actor_kind"] == "sdk"
+
+
 def test_a_tool_may_not_do_what_its_user_may_not(user_with: Callable[..., Api], anonymous: Api) -> None:
     user = user_with("assets:view")
     session = start(anonymous)
