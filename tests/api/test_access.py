@@ -77,7 +77,7 @@ def test_who_is_disabled_is_logged_out_and_may_log_in_again_once_enabled(
     dana = user_with("jobs:view")
     form = {"username": "user-1", "password": "correct horse"}
     admin.ok(admin.put(f"{USERS}/2", {"is_active": False}))
-    refused(dana.get("/api/jobs"), 401, "disabled")
+    refused(dana.get("/api/jobs"), 401, "session was ended")
     refused(admin.post("/api/auth/login", data=form), 401)
     admin.ok(admin.put(f"{USERS}/2", {"is_active": True}))
     refused(dana.get("/api/jobs"), 401, "ended")

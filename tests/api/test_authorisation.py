@@ -14,8 +14,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
+from bvo import session_store
 from bvo.access import Access
 from bvo.database import transaction, utcnow
+from bvo.session_store import SDK
+from bvo_hookspecs import Principal
 from bvo_hookspecs.entities import OPERATIONS
 from bvo_sdk import tokens as sdk_tokens
 from bvo_tokens.models import ApiToken
@@ -35,6 +38,7 @@ PUBLIC = {
     "GET /openapi.json",
     "POST /api/auth/forgot",
     "POST /api/auth/login",
+    "POST /api/auth/refresh",
     "POST /api/auth/register",
     "POST /api/auth/reset",
     "POST /api/runner/register-robot",
@@ -45,12 +49,15 @@ PUBLIC = {
 """Open to everyone. A new public route fails the test until it stands here."""
 
 ANY_USER = {
+    "DELETE /api/auth/sessions/<id>",
+    "GET /api/auth/sessions",
     "GET /sdk-auth",
     "GET /ui/",
     "GET /ui/<entity>/",
     "GET /ui/<entity>/<id>",
     "GET /ui/<entity>/<id>/head",
     "GET /ui/<entity>/<id>/panels/<name>",
+    "POST /api/auth/logout",
     "POST /api/sdk/auth/confirm",
     "POST /api/sdk/auth/deny",
     "POST /sdk-auth",
@@ -79,8 +86,14 @@ ANY_TOKEN = {"GET /api/auth/me"}
 PEOPLE = {"POST /api/api-tokens"}
 """For users with the permission, and for no API token."""
 
-LAST = {"POST /ui/logout"}
-"""Called after all others, since it ends the caller's session."""
+END_SESSIONS = {
+    "DELETE /api/auth/sessions/<id>",
+    "DELETE /api/sessions/<id>",
+    "POST /api/access/users/<id>/end_sessions",
+    "POST /api/auth/logout",
+    "POST /ui/logout",
+}
+"""They may end the sessions of those who call afterwards, who log in anew for each of them."""
 
 OF_A_JOB: dict[str, Callable[[], dict[str, Any]]] = {
     "GET /api/packages/<id>/download": dict,
@@ -91,7 +104,9 @@ OF_A_JOB: dict[str, Callable[[], dict[str, Any]]] = {
 }
 """Of the routes for robots those for the one that runs the job, with what they take. The last one ends the job."""
 
-GUARD = re.compile("Not authenticated|A [a-z]+ may not call this|You lack the permission|.*(expired|revoked|disabled)")
+GUARD = re.compile(
+    "Not authenticated|A [a-z]+ may not call this|You lack the permission|.*(expired|revoked|disabled|ended)"
+)
 """How those are refused who are not let in; a service may have reasons of its own, once it is asked."""
 
 
@@ -103,6 +118,7 @@ class Caller:
     kind: str = ""
     may: Callable[[str], bool] = lambda permission: False
     refusal: str = ""
+    log_in: Callable[[], Api] | None = None
 
 
 @pytest.fixture
@@ -118,8 +134,14 @@ def callers(app: Flask, admin: Api, user_with: Callable[..., Api]) -> dict[str, 
     def bearer(token: str) -> Api:
         return Api(admin.client, Authorization=f"Bearer {token}")
 
-    with app.app_context():
-        tool, old_tool = (sdk_tokens.issue(1, utcnow() + timedelta(hours=hours)) for hours in (1, -1))
+    def log_in(user_id: int) -> Callable[[], Api]:
+        return lambda: bearer(token_of(app, user_id))
+
+    def tool(hours: int) -> Api:
+        with app.app_context():
+            user = Principal(kind="user", id=1, name="admin")
+            return bearer(sdk_tokens.issue(session_store.begin(user, SDK, timedelta(hours=hours))))
+
     everything, expired, revoked = (api_token(admin, name, every) for name in ("everything", "expired", "revoked"))
     other = api_token(admin, "something else", ["settings:create"])  # which no route asks for
     with app.app_context(), transaction() as session:
@@ -128,23 +150,30 @@ def callers(app: Flask, admin: Api, user_with: Callable[..., Api]) -> dict[str, 
     return {
         "nobody at all": Caller(Api(admin.client), refusal="Not authenticated"),
         "a session that has expired": Caller(bearer(expired_session(app)), refusal="session has expired"),
-        "the session of a disabled user": Caller(disabled, refusal="disabled"),
+        "a session that was ended": Caller(disabled, refusal="session was ended"),
+        "the session of a disabled user": Caller(log_in(4)(), refusal="disabled", log_in=log_in(4)),
         "an API token that has expired": Caller(bearer(expired["token"]), refusal="API token has expired"),
         "an API token that was revoked": Caller(bearer(revoked["token"]), refusal="revoked"),
-        "an SDK token that has expired": Caller(bearer(old_tool), refusal="SDK token has expired"),
+        "an SDK token that has expired": Caller(tool(-1), refusal="SDK token has expired"),
         "a robot": Caller(admin.a_robot("robot-2")[1], "robot"),
-        "a user without roles": Caller(nobody, "user"),
-        "a user who may look": Caller(reader, "user", lambda permission: permission.endswith(":view")),
-        "an administrator": Caller(admin, "user", lambda permission: True),
+        "a user without roles": Caller(nobody, "user", log_in=log_in(2)),
+        "a user who may look": Caller(
+            reader, "user", lambda permission: permission.endswith(":view"), log_in=log_in(3)
+        ),
+        "an administrator": Caller(admin, "user", lambda permission: True, log_in=log_in(1)),
         "an API token for something else": Caller(bearer(other["token"]), "token"),
         "an API token for everything": Caller(bearer(everything["token"]), "token", lambda permission: True),
-        "a tool": Caller(bearer(tool), "sdk", sdk_tokens.ALLOWED.__contains__),
+        "a tool": Caller(tool(1), "sdk", sdk_tokens.ALLOWED.__contains__, log_in=lambda: tool(1)),
     }
 
 
 def api_token(giver: Api, name: str, scopes: list[str]) -> dict[str, Any]:
     token: dict[str, Any] = giver.ok(giver.post("/api/api-tokens", {"name": name, "scopes": scopes}))
     return token
+
+
+def may_look(permission: str) -> bool:
+    return permission.endswith(":view")
 
 
 def expired_session(app: Flask) -> str:
@@ -195,7 +224,7 @@ def test_every_route_lets_in_whom_it_declares_and_nobody_else(
     app: Flask, callers: dict[str, Caller], subtests: pytest.Subtests
 ) -> None:
     seen = set()
-    for name, method, path, access in sorted(routes(app), key=lambda route: route[0] in LAST):
+    for name, method, path, access in sorted(routes(app), key=lambda route: route[0] in END_SESSIONS):
         seen.add(name)
         if name in PUBLIC:
             assert access.public, name
@@ -207,7 +236,8 @@ def test_every_route_lets_in_whom_it_declares_and_nobody_else(
                 assert access.permission, "it is open to everyone who is somebody: list it above, or ask for more"
                 assert access.permission.endswith(":view") == (method == "GET")
             for who, caller in callers.items():
-                status, detail = call(caller.api, method, path)
+                api = caller.log_in() if caller.log_in and name in END_SESSIONS else caller.api
+                status, detail = call(api, method, path)
                 wanted, words = expected(caller, name, access.permission)
                 assert (status if GUARD.match(detail) else None) == wanted, f"{who}: {status} {detail}"
                 assert words in detail, who
