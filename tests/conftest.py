@@ -18,6 +18,7 @@ from support.api import Api
 from support.databases import Databases, PostgresDatabases, SqliteDatabases
 from support.postgres import Cluster
 from support.servers import Server
+from support.state import State
 
 
 def missing(part: str) -> None:
@@ -91,6 +92,12 @@ def app_context(app: Flask) -> Iterator[Flask]:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def state(app: Flask, tmp_path: Path) -> State:
+    """What the app keeps."""
+    return State(app, tmp_path / "data")
 
 
 @pytest.fixture

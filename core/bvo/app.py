@@ -13,9 +13,12 @@ from werkzeug.wrappers import Response
 from . import (
     __version__,
     access,
+    bodies,
     database,
     entities,
     health,
+    idempotency,
+    idempotency_keys,
     migrations,
     openapi,
     plugins,
@@ -29,12 +32,6 @@ from . import (
 from .access import public
 from .config import Config
 
-MAX_BODY_BYTES = 4 * 1024 * 1024
-"""The largest body of a request, in bytes: a job's result of 1 MiB, however it is escaped, fits with its log.
-
-A view that takes files raises it for itself.
-"""
-
 
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     """Build the app. `config` holds `BVO_*` values that win over the environment. Raises StartupError."""
@@ -46,10 +43,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
 def assemble(config: Config, contributed: registry.Registry) -> Flask:
     """Put an app together from a configuration and the contributions of its plugins."""
     app = Flask("bvo", static_folder=None)
-    app.config.update(
-        SECRET_KEY=config.secret_key,
-        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
-    )
+    app.config["SECRET_KEY"] = config.secret_key
     app.url_map.strict_slashes = False
     app.url_value_preprocessor(entities.refuse_huge_ids)
     if hops := config.proxy_hops:
@@ -61,8 +55,10 @@ def assemble(config: Config, contributed: registry.Registry) -> Flask:
     problems.init_app(app)  # after Api, whose own error handler would answer pages in JSON, too
     request_ids.init_app(app)  # before access, so that refusals bear it, too
     access.init_app(app)
+    bodies.init_app(app)  # after access: strangers send no large ones
+    idempotency.init_app(app)
     session_tokens.init_app(app, config)
-    secrets.init_app(app, config)
+    secrets.init_app(app, config, idempotency_keys.COLUMNS)
     health.init_app(app)
     app.add_url_rule("/", "root", public(_root))
     stores.init_app(app, contributed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -12,7 +13,7 @@ from flask_smorest import Api
 from marshmallow import Schema, fields
 from werkzeug.wrappers import Response
 
-from . import __version__, access
+from . import __version__, access, idempotency
 from .access import Access, public
 
 TITLE = "BV Orchestrator"
@@ -28,6 +29,13 @@ SCHEMES = {
 }
 SCHEME_OF = {"user": "user", "token": "user", "sdk": "user", "robot": "robot"}
 REFUSALS = {"401": "Not authenticated", "403": "Not permitted"}
+KEY_REFUSALS = {"409": "A conflict", "422": "Not valid, or the key of another request"}
+KEY = {
+    "name": idempotency.HEADER,
+    "in": "header",
+    "schema": {"type": "string", "maxLength": 255},
+    "description": "Any text of your own, such as a UUID. A request that is sent again with it is carried out once.",
+}
 
 blueprint = Blueprint("openapi", __name__)
 
@@ -68,6 +76,7 @@ def describe(app: Flask) -> dict[str, Any]:
     """The OpenAPI document of this app: what flask-smorest knows, with who may call what, and errors as problems."""
     shown: dict[str, Any] = deepcopy(app.extensions["bvo_api"].spec.to_dict())  # it is the live one
     shown["components"]["securitySchemes"] = SCHEMES
+    shown["components"].setdefault("parameters", {})[idempotency.HEADER] = KEY
     for response in shown["components"]["responses"].values():
         if "application/json" in response.get("content", {}):
             response["content"] = {PROBLEM: response["content"]["application/json"]}
@@ -76,6 +85,8 @@ def describe(app: Flask) -> dict[str, Any]:
         for method, operation in operations.items():
             if found := declared.get((method.upper(), path)):
                 _secure(operation, found)
+                if method == "post" and found.principals - {"robot"}:
+                    _accept_key(operation)
     return shown
 
 
@@ -93,11 +104,20 @@ def _secure(operation: dict[str, Any], found: Access) -> None:
     operation["security"] = [{scheme: []} for scheme in sorted({SCHEME_OF[kind] for kind in found.principals})]
     if found.public:
         return
-    content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/bvo.Problem"}}}
-    for status, description in REFUSALS.items():
-        operation["responses"].setdefault(status, {"description": description, "content": content})
+    _add_refusals(operation, REFUSALS)
     if found.permission:
         operation["description"] = f"{operation.get('description', '')}\n\nPermission: `{found.permission}`".strip()
+
+
+def _accept_key(operation: dict[str, Any]) -> None:
+    operation.setdefault("parameters", []).append({"$ref": f"#/components/parameters/{idempotency.HEADER}"})
+    _add_refusals(operation, KEY_REFUSALS)
+
+
+def _add_refusals(operation: dict[str, Any], refusals: Mapping[str, str]) -> None:
+    content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/bvo.Problem"}}}
+    for status, description in refusals.items():
+        operation["responses"].setdefault(status, {"description": description, "content": content})
 
 
 def _schema_name(schema: Any) -> str:

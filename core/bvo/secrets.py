@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -63,8 +63,10 @@ class Keyring:
         return stored.startswith(f"v1:{self.current}:")
 
 
-def init_app(app: Flask, config: Config) -> None:
+def init_app(app: Flask, config: Config, columns: Iterable[EncryptedColumn]) -> None:
+    """Read the keys. `columns` are the core's own, beside those of the plugins."""
     app.extensions["bvo_keyring"] = keyring(config.encryption_keys)
+    app.extensions["bvo_encrypted_columns"] = tuple(columns)
 
 
 def keyring(keys: tuple[str, ...]) -> Keyring:
@@ -86,13 +88,17 @@ def place(row: Any, column: str) -> str:
 
 def count() -> int:
     """How many secrets are stored."""
-    columns = [getattr(record.model, record.column) for record in registry.current().of(EncryptedColumn).values()]
+    columns = [getattr(record.model, record.column) for record in _columns()]
     return sum(db.session.scalar(select(func.count(column))) or 0 for column in columns)
 
 
 def rotate(progress: Callable[[int], None]) -> int:
     """Encrypt every secret anew that is not under the current key; returns how many. Safe to stop and repeat."""
-    return sum(_rotate_column(record, progress) for record in registry.current().of(EncryptedColumn).values())
+    return sum(_rotate_column(record, progress) for record in _columns())
+
+
+def _columns() -> list[EncryptedColumn]:
+    return [*current_app.extensions["bvo_encrypted_columns"], *registry.current().of(EncryptedColumn).values()]
 
 
 def _rotate_column(record: EncryptedColumn, progress: Callable[[int], None]) -> int:

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from bvo import registry
 from bvo.access import requires
+from bvo.bodies import takes
 from bvo.entities import ROW
 
 from .archive import Limits
@@ -23,10 +24,10 @@ blueprint = Blueprint("package_files", __name__, url_prefix="/api/packages", des
 
 @blueprint.post("/upload")
 @requires("packages:create")
+@takes(Limits().max_compressed_bytes)
 @blueprint.response(200, PackageOut)
 def upload() -> Package:
     """Upload a package (multipart: `file`, and `name` and `version` unless the file is named name_1.2.3.zip)"""
-    request.max_content_length = Limits().max_compressed_bytes
     file = request.files.get("file")
     if file is None or not file.filename:
         raise UnprocessableEntity("Send the zip as multipart form field `file`.")

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from werkzeug.exceptions import Conflict, UnprocessableEntity
 
 from bvo import events, stores
-from bvo.database import db, transaction
+from bvo.database import after_commit, db, transaction
 from bvo.entities import Deletes, Updates
 
 from . import archive
@@ -57,9 +57,10 @@ class PackageService(Updates[Package], Deletes[Package]):
         return super().update(row_id, data)
 
     def delete(self, row_id: int) -> None:
-        package = self.get(row_id)
-        super().delete(row_id)
-        _forget_unused(package)
+        with transaction():
+            package = self.get(row_id)
+            super().delete(row_id)
+            after_commit(lambda: _forget_unused(package))
 
     def open(self, package: Package) -> BinaryIO:
         """The zip, for reading."""

@@ -30,8 +30,8 @@ class Api:
     def put(self, path: str, body: Any, **options: Any) -> TestResponse:
         return self._call("PUT", path, json=body, **options)
 
-    def delete(self, path: str) -> TestResponse:
-        return self._call("DELETE", path)
+    def delete(self, path: str, **options: Any) -> TestResponse:
+        return self._call("DELETE", path, **options)
 
     def upload(self, content: bytes, file_name: str = "demo_1.0.0.zip", **form: str) -> TestResponse:
         return self._call("POST", "/api/packages/upload", data={"file": (io.BytesIO(content), file_name), **form})

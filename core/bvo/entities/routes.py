@@ -16,6 +16,7 @@ from bvo.access import requires
 from bvo.registry import Registry
 from bvo_hookspecs import Action, EntityType
 
+from .etags import answer, matching
 from .query import Page, fetch_page, find
 
 DEFAULT_PAGE_SIZE = 50
@@ -23,6 +24,21 @@ MAX_PAGE_SIZE = 200
 MAX_ID = 2**31 - 1
 ROW = "<int:row_id>"
 PERMISSION_OF = {"list": "view", "get": "view", "create": "create", "update": "edit", "delete": "delete"}
+
+TAG = {"type": "string", "example": '"0d7a1a4f3c8e4b21a5c06f2e9b7d3184"'}
+ETAG = {"ETag": {"schema": TAG, "description": "Names the state that is shown"}}
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "schema": TAG,
+    "description": "The ETag of the state to change; where the row has another one by now, nothing changes (412)",
+}
+IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "schema": TAG,
+    "description": "The ETag of the state that you have; as long as it stays, the answer is 304 and has no body",
+}
 
 View = Callable[..., Any]
 
@@ -75,9 +91,11 @@ def _list(blueprint: Blueprint, entity: EntityType) -> View:
 
 def _get(blueprint: Blueprint, entity: EntityType) -> View:
     @_guard(entity, "get")
-    @blueprint.response(200, entity.read_schema)
+    @blueprint.doc(parameters=[IF_NONE_MATCH])
+    @blueprint.alt_response(304, description="The client has this state already")
+    @blueprint.response(200, entity.read_schema, headers=ETAG)
     def view(row_id: int) -> Any:
-        return find(entity, row_id)
+        return answer(entity, find(entity, row_id))
 
     view.__doc__ = f"Get one {entity.label.lower()}"
     return view
@@ -86,9 +104,9 @@ def _get(blueprint: Blueprint, entity: EntityType) -> View:
 def _create(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
     @_guard(entity, "create")
     @blueprint.arguments(entity.write_schema)
-    @blueprint.response(201, entity.read_schema)
+    @blueprint.response(201, entity.read_schema, headers=ETAG)
     def view(data: dict[str, Any]) -> Any:
-        return service.create(data)
+        return answer(entity, service.create(data), 201)
 
     view.__doc__ = f"Create a {entity.label.lower()}"
     return view
@@ -96,10 +114,13 @@ def _create(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
 
 def _update(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
     @_guard(entity, "update")
+    @_conditional(blueprint)
     @blueprint.arguments(cast(type[Schema], entity.write_schema)(partial=True))
-    @blueprint.response(200, entity.read_schema)
+    @blueprint.response(200, entity.read_schema, headers=ETAG)
     def view(data: dict[str, Any], row_id: int) -> Any:
-        return service.update(row_id, data)
+        with matching(entity, row_id):
+            row = service.update(row_id, data)
+        return answer(entity, row)
 
     view.__doc__ = f"Change a {entity.label.lower()}; fields that are left out stay"
     return view
@@ -107,9 +128,11 @@ def _update(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
 
 def _delete(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
     @_guard(entity, "delete")
+    @_conditional(blueprint)
     @blueprint.response(204)
     def view(row_id: int) -> None:
-        service.delete(row_id)
+        with matching(entity, row_id):
+            service.delete(row_id)
 
     view.__doc__ = f"Delete a {entity.label.lower()}"
     return view
@@ -119,12 +142,25 @@ def _action(blueprint: Blueprint, entity: EntityType, service: Any, action: Acti
     run = getattr(service, action.name)
 
     @requires(f"{entity.plural}:{action.operation}")
-    @blueprint.response(200, entity.read_schema)
+    @_conditional(blueprint)
+    @blueprint.response(200, entity.read_schema, headers=ETAG)
     def view(row_id: int) -> Any:
-        return run(row_id)
+        with matching(entity, row_id):
+            row = run(row_id)
+        return answer(entity, row)
 
     view.__doc__ = f"{action.label} a {entity.label.lower()}"
-    return cast(View, view)
+    return view
+
+
+def _conditional(blueprint: Blueprint) -> Callable[[View], View]:
+    """Describe a view that changes a row only in the state that `If-Match` names."""
+
+    def describe(view: View) -> View:
+        failed = blueprint.alt_response(412, "PRECONDITION_FAILED")
+        return cast(View, blueprint.doc(parameters=[IF_MATCH])(failed(view)))
+
+    return describe
 
 
 def query_schema(entity: EntityType) -> Schema:
