@@ -8,12 +8,13 @@ known whose key it could be.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import logging
 import re
 from typing import Any
 
-from flask import Flask, g, request
+from flask import Flask, current_app, g, request
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import BadRequest
@@ -76,27 +77,29 @@ def _key(given: str) -> str:
 def _scope(key: str) -> str:
     """Whose key it is, and for which route: the same key elsewhere is another one."""
     caller = access.principal()
-    return _digest(caller.kind, caller.id, request.method, _path(), key)
+    parts = (caller.kind, caller.id, request.method, _path(), key)
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _fingerprint() -> str:
-    """What tells this request from another one. Files are read in pieces; a multipart boundary counts for nothing."""
-    asked = (request.method, _path(), request.query_string.decode("latin-1"))
+    """What tells this request from another one, under the server's key: bodies hold passwords that one could guess."""
+    parts = (request.method, _path(), request.query_string.decode("latin-1"), *_content())
+    return hmac.digest(str(current_app.secret_key).encode(), json.dumps(parts).encode(), "sha256").hex()
+
+
+def _content() -> tuple[Any, ...]:
+    """The kind of the body and its digest. Files are read in pieces; a multipart boundary counts for nothing."""
     if request.mimetype not in FORMS:
-        return _digest(*asked, request.content_type, hashlib.sha256(request.get_data(cache=True)).hexdigest())
+        return request.content_type, hashlib.sha256(request.get_data(cache=True)).hexdigest()
     files = []
     for field, file in request.files.items(multi=True):
         files.append((field, file.filename, hashlib.file_digest(file.stream, "sha256").hexdigest()))  # type: ignore[arg-type]
         file.stream.seek(0)
-    return _digest(*asked, request.mimetype, list(request.form.items(multi=True)), files)
+    return request.mimetype, list(request.form.items(multi=True)), files
 
 
 def _path() -> str:
     return request.path.rstrip("/")
-
-
-def _digest(*parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _replay(row: IdempotencyKey) -> Response:

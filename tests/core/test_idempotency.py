@@ -14,9 +14,10 @@ from flask import Flask
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import abort
 from werkzeug.test import TestResponse, encode_multipart
 
-from bvo import events, idempotency, idempotency_keys, secrets
+from bvo import events, idempotency, idempotency_keys, secrets, sessions
 from bvo.database import db, transaction, utcnow
 from bvo.idempotency_keys import IN_FLIGHT, RETENTION, IdempotencyKey
 from bvo.worker import CORE_TASKS
@@ -118,8 +119,6 @@ def test_a_refusal_is_repeated_as_well(admin: Api, app: Flask) -> None:
 def test_a_refusal_that_may_pass_frees_the_key(
     admin: Api, app: Flask, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    from werkzeug.exceptions import abort
-
     with monkeypatch.context() as patched:
         patched.setattr(ThingService, "create", lambda self, data: abort(status, "Not now, but perhaps later."))
         refused(create(admin), status)
@@ -345,17 +344,21 @@ def test_a_stored_answer_that_is_moved_to_another_row_can_not_be_read(admin: Api
     assert create(admin).status_code == 201
 
 
+def post(app: Flask) -> TestResponse:
+    """Create a queue, as the administrator of that app."""
+    with app.app_context():
+        token = sessions.issue(Principal(kind="user", id=1, name="admin"))
+    return send(Api(app.test_client(), Authorization=f"Bearer {token}"), "/api/queues", {"name": "q"})
+
+
+def test_a_stored_fingerprint_can_not_be_guessed_from_the_request(make_app: Callable[..., Flask]) -> None:
+    """Else it would be a fast hash of every password that is sent."""
+    post(make_app(BVO_SECRET_KEY="a" * 32))
+    refused(post(make_app(BVO_SECRET_KEY="b" * 32)), 422, "another request")
+
+
 def test_stored_answers_move_to_a_new_encryption_key(make_app: Callable[..., Flask]) -> None:
     old, new = "A" * 43, "B" * 43
-    admin = Principal(kind="user", id=1, name="admin")
-
-    def post(app: Flask) -> TestResponse:
-        from bvo import sessions
-
-        with app.app_context():
-            token = sessions.issue(admin)
-        return send(Api(app.test_client(), Authorization=f"Bearer {token}"), "/api/queues", {"name": "q"})
-
     first = post(make_app(BVO_ENCRYPTION_KEY=old))
     with make_app(BVO_ENCRYPTION_KEY=f"{new},{old}").app_context():
         assert secrets.count() == 1
