@@ -46,6 +46,7 @@ def one_of_each(admin: Api) -> dict[str, TestResponse]:
         "/api/jobs": {"process_id": process["id"], "parameters": {"a": [1, 2.5, None]}},
         QUEUES: {"name": "q"},
         "/api/queue-items": {"queue_name": "q", "payload": {"n": 1}},
+        "/api/api-tokens": {"name": "t", "scopes": ["jobs:view"]},
         "/api/assets": {"name": "a", "type": "credential", "username": "bot", "password": "canary"},
     }
     answers = {path: admin.post(path, body) for path, body in bodies.items()}

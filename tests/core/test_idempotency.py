@@ -347,7 +347,7 @@ def test_a_stored_answer_that_is_moved_to_another_row_can_not_be_read(admin: Api
 def post(app: Flask) -> TestResponse:
     """Create a queue, as the administrator of that app."""
     with app.app_context():
-        token = sessions.issue(Principal(kind="user", id=1, name="admin"))
+        token = sessions.issue(Principal(kind="user", id=1, name="admin")).access
     return send(Api(app.test_client(), Authorization=f"Bearer {token}"), "/api/queues", {"name": "q"})
 
 
