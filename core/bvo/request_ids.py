@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import uuid
 
 import structlog
 from flask import Flask, g, request
 from werkzeug.wrappers import Response
+
+log = logging.getLogger(__name__)
 
 HEADER = "X-Request-ID"
 ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -28,4 +31,5 @@ def _begin() -> None:
 
 def _answer(response: Response) -> Response:
     response.headers[HEADER] = g.get("request_id", "")
+    log.debug("%s %s: %d", request.method, request.path, response.status_code)  # a query may hold a token
     return response

@@ -17,7 +17,8 @@ from typing import Any, cast
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from flask import Flask, current_app
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select, tuple_
+from sqlalchemy.orm import object_mapper
 
 from bvo_hookspecs import EncryptedColumn
 
@@ -82,8 +83,9 @@ def current() -> Keyring:
 
 
 def place(row: Any, column: str) -> str:
-    """Where a secret stands, e.g. `assets.secret:17`."""
-    return f"{row.__tablename__}.{column}:{row.id}"
+    """Where a secret stands, by the row's primary key: `assets.secret:17`, `settings.secret:email.smtp_password`."""
+    key = object_mapper(row).primary_key_from_instance(row)
+    return f"{row.__tablename__}.{column}:{'.'.join(map(str, key))}"
 
 
 def count() -> int:
@@ -102,12 +104,14 @@ def _columns() -> list[EncryptedColumn]:
 
 
 def _rotate_column(record: EncryptedColumn, progress: Callable[[int], None]) -> int:
-    keys, changed, last = current(), 0, 0
-    column = getattr(record.model, record.column)
+    keys, changed = current(), 0
+    mapper = inspect(record.model)
+    query = select(record.model).where(getattr(record.model, record.column).is_not(None))
+    query = query.order_by(*mapper.primary_key).limit(BATCH).with_for_update(of=record.model)
+    following = query
     while True:
         with transaction() as session:
-            query = select(record.model).where(record.model.id > last, column.is_not(None))
-            rows = session.scalars(query.order_by(record.model.id).limit(BATCH).with_for_update(of=record.model)).all()
+            rows = session.scalars(following).all()
             for row in rows:
                 stored, where = getattr(row, record.column), place(row, record.column)
                 if not keys.is_current(stored):
@@ -115,7 +119,7 @@ def _rotate_column(record: EncryptedColumn, progress: Callable[[int], None]) -> 
                     changed += 1
         if not rows:
             return changed
-        last = rows[-1].id
+        following = query.where(tuple_(*mapper.primary_key) > mapper.primary_key_from_instance(rows[-1]))
         progress(len(rows))
 
 

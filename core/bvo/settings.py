@@ -5,25 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from marshmallow import Schema
-from sqlalchemy import JSON, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from werkzeug.exceptions import NotFound
 
 from bvo_hookspecs import Setting, SettingsGroup
 
-from . import registry
-from .database import Base, db
+from . import registry, secrets
+from .database import Base, Json, db
+from .events import MASK
 
 
 class StoredSetting(Base):
-    """A value that differs from its default."""
+    """A value that is not left to its default. Of a secret one, `secret` is encrypted, and `value` is the mask."""
 
     __tablename__ = "settings"
 
     group: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
-    value: Mapped[Any] = mapped_column(JSON().with_variant(JSONB(), "postgresql"))  # null is a value, too
+    value: Mapped[Any] = mapped_column(Json)
+    secret: Mapped[str | None]
 
 
 def groups() -> dict[str, dict[str, Setting]]:
@@ -35,15 +36,22 @@ def groups() -> dict[str, dict[str, Setting]]:
 
 
 def get(path: str) -> Any:
-    """The value of `group.name`, its default where none was stored. Raises KeyError for an undeclared one."""
+    """The value of `group.name`, its default where none was stored; of a secret one in clear.
+
+    Raises KeyError for an undeclared one, and `bvo.secrets.Undecryptable`.
+    """
     group, _, name = path.partition(".")
     declared = groups()[group][name]
     stored = db.session.get(StoredSetting, (group, name))
-    return declared.default if stored is None else stored.value
+    if stored is None:
+        return declared.default
+    if declared.secret:
+        return secrets.current().decrypt(stored.secret or "", secrets.place(stored, "secret"))
+    return stored.value
 
 
 def read(group: str) -> dict[str, Any]:
-    """All values of a group. Raises NotFound, with the names that exist, for an unknown one."""
+    """All values of a group, secrets masked. Raises NotFound, with the names that exist, for an unknown one."""
     declared = _declared(group)
     stored: dict[str, Any] = dict(
         db.session.execute(select(StoredSetting.name, StoredSetting.value).filter_by(group=group)).all()
@@ -51,10 +59,23 @@ def read(group: str) -> dict[str, Any]:
     return {name: stored.get(name, setting.default) for name, setting in declared.items()}
 
 
-def write(session: Session, group: str, values: dict[str, Any]) -> None:
-    """Store some values of a group in the caller's transaction. Raises marshmallow's ValidationError."""
-    for name, value in schema(group).load(values).items():
-        session.merge(StoredSetting(group=group, name=name, value=value))
+def write(session: Session, group: str, values: dict[str, Any]) -> list[str]:
+    """Store some values of a group in the caller's transaction; returns the names of the secrets among them.
+
+    A mask is what a client was shown: that secret stays. None is the default. Raises marshmallow's ValidationError.
+    """
+    hidden = {name for name, setting in _declared(group).items() if setting.secret}
+    given = {name: value for name, value in values.items() if not (name in hidden and value == MASK)}
+    loaded = schema(group).load(given)
+    for name, value in loaded.items():
+        stored = StoredSetting(group=group, name=name, value=value)
+        if value is None:
+            session.execute(delete(StoredSetting).filter_by(group=group, name=name))
+            continue
+        if name in hidden:
+            stored.value, stored.secret = MASK, secrets.current().encrypt(value, secrets.place(stored, "secret"))
+        session.merge(stored)
+    return sorted(hidden & loaded.keys())
 
 
 def schema(group: str) -> Schema:

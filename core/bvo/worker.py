@@ -11,7 +11,7 @@ from flask import Flask
 
 from bvo_hookspecs import PeriodicTask, PluginInfo
 
-from . import idempotency_keys, outbox, registry, session_store, throttle
+from . import idempotency_keys, logs, outbox, registry, session_store, throttle
 from .observers import ObserverFailed, Observers
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ CORE_TASKS = (
     PeriodicTask(name="prune_sessions", every=timedelta(hours=1), run=session_store.prune),
     PeriodicTask(name="prune_attempt_counts", every=timedelta(hours=1), run=throttle.prune),
     PeriodicTask(name="prune_idempotency_keys", every=timedelta(hours=1), run=idempotency_keys.prune),
+    PeriodicTask(name="follow_log_level", every=timedelta(seconds=logs.REFRESH_SECONDS), run=logs.refresh),
 )
 
 

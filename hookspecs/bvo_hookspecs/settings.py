@@ -13,18 +13,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """One key of a group. `field` parses and checks a value; `unit` and `help` are shown beside it."""
+    """One key of a group. `field` parses and checks a value; `unit` and `help` are shown beside it.
+
+    A `secret` one is stored encrypted and never shown; null clears it.
+    """
 
     name: str
     field: Field[Any]
     default: Any
     help: str
     unit: str = ""
+    secret: bool = False
 
     def __post_init__(self) -> None:
         check_name(self, self.name)
         if not self.help:
             raise ValueError(f"Setting {self.name!r} needs a help text")
+        if self.secret and not (self.default is None and self.field.allow_none):
+            raise ValueError(f"Setting {self.name!r} is secret: its default is None, and its field allows it")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,3 +43,5 @@ class SettingsGroup:
 
     def __post_init__(self) -> None:
         check_name(self, self.name)
+        if self.name == "schema":
+            raise ValueError("SettingsGroup.name 'schema' is taken: /api/settings/schema describes every group")

@@ -39,7 +39,7 @@ class PackageStore:
 
 @dataclass(frozen=True, kw_only=True)
 class EncryptedColumn:
-    """A column of texts that `bvo.secrets` encrypts; `bvo secrets rotate` encrypts them anew. The model has an `id`."""
+    """A column of texts that `bvo.secrets` encrypts; `bvo secrets rotate` encrypts them anew."""
 
     name: str
     model: type[Any]

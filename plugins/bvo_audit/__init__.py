@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
-from bvo_hookspecs import AuditSink, EntityType, PluginInfo, hookimpl
+from bvo_hookspecs import AuditSink, EntityType, PeriodicTask, PluginInfo, SettingsGroup, hookimpl
 
 
 @hookimpl
@@ -24,3 +25,17 @@ def entity_types() -> Iterable[EntityType]:
     from .entities import AUDIT_EVENT
 
     return [AUDIT_EVENT]
+
+
+@hookimpl
+def settings_groups() -> Iterable[SettingsGroup]:
+    from .retention import GROUP
+
+    return [GROUP]
+
+
+@hookimpl
+def periodic_tasks() -> Iterable[PeriodicTask]:
+    from .retention import prune
+
+    return [PeriodicTask(name="prune_audit_log", every=timedelta(minutes=1), run=prune)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import Artifact, PluginInfo, SettingsGroup, hookimpl
+from bvo_hookspecs import Artifact, EncryptedColumn, PluginInfo, SettingsGroup, hookimpl
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -28,6 +28,13 @@ def settings_groups() -> Iterable[SettingsGroup]:
     from .groups import GROUPS
 
     return GROUPS
+
+
+@hookimpl
+def encrypted_columns() -> Iterable[EncryptedColumn]:
+    from bvo.settings import StoredSetting
+
+    return [EncryptedColumn(name="setting_secrets", model=StoredSetting, column="secret")]
 
 
 @hookimpl

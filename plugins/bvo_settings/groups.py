@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate
 
 from bvo_hookspecs import Setting, SettingsGroup
+
+PRINTABLE_ASCII = validate.Regexp(r"[ -~]{1,500}\Z", error="Use printable ASCII characters, at most 500.")
+"""What SMTP logins take."""
+
+
+def one_line(text: str) -> None:
+    """Raise ValidationError for a text with line breaks: it is shown in titles, and in the headers of mails."""
+    if text.splitlines() != [text]:
+        raise ValidationError("Use one line.")
+
 
 GROUPS = (
     SettingsGroup(
@@ -13,9 +23,23 @@ GROUPS = (
         settings=(
             Setting(
                 name="instance_name",
-                field=fields.String(validate=validate.Length(1, 60)),
+                field=fields.String(validate=(validate.Length(1, 60), one_line)),
                 default="BV Orchestrator",
-                help="The name of this installation, shown in the web UI.",
+                help="The name of this installation, shown in the web UI and in mails.",
+            ),
+            Setting(
+                name="public_url",
+                field=fields.String(
+                    allow_none=True,
+                    validate=(
+                        validate.Length(max=200),
+                        validate.Regexp(
+                            r"https?://[A-Za-z0-9.:\[\]-]+/?\Z", error="Use a form like https://bvo.example.com."
+                        ),
+                    ),
+                ),
+                default=None,
+                help="Where people reach the web UI. Links in mails begin with it; without it none are sent.",
             ),
         ),
     ),
@@ -65,6 +89,64 @@ GROUPS = (
         ),
     ),
     SettingsGroup(name="jobs", label="Jobs"),
-    SettingsGroup(name="email", label="E-mail"),
-    SettingsGroup(name="logging", label="Logging"),
+    SettingsGroup(
+        name="email",
+        label="E-mail",
+        settings=(
+            Setting(
+                name="smtp_host",
+                field=fields.String(
+                    allow_none=True,
+                    validate=validate.Regexp(
+                        r"[A-Za-z0-9._:-]{1,253}\Z", error="Use the name or the address of a host."
+                    ),
+                ),
+                default=None,
+                help="The mail server. Without it no mail is sent.",
+            ),
+            Setting(
+                name="smtp_port",
+                field=fields.Integer(strict=True, validate=validate.Range(1, 65535)),
+                default=587,
+                help="Its port: 587 for starttls, 465 for tls, 25 for relays.",
+            ),
+            Setting(
+                name="smtp_security",
+                field=fields.String(validate=validate.OneOf(("starttls", "tls", "none"))),
+                default="starttls",
+                help="How the connection is encrypted. With none, the password is sent in clear, too.",
+            ),
+            Setting(
+                name="smtp_username",
+                field=fields.String(allow_none=True, validate=PRINTABLE_ASCII),
+                default=None,
+                help="The login at the mail server. Without it none is tried.",
+            ),
+            Setting(
+                name="smtp_password",
+                field=fields.String(allow_none=True, validate=PRINTABLE_ASCII),
+                default=None,
+                help="The password of that login.",
+                secret=True,
+            ),
+            Setting(
+                name="from_address",
+                field=fields.Email(allow_none=True, validate=validate.Length(max=254)),
+                default=None,
+                help="The sender of all mails. Without it no mail is sent.",
+            ),
+        ),
+    ),
+    SettingsGroup(
+        name="logging",
+        label="Logging",
+        settings=(
+            Setting(
+                name="level",
+                field=fields.String(validate=validate.OneOf(("debug", "info", "warning", "error"))),
+                default="info",
+                help="What servers and workers log at least. With debug, every request, too.",
+            ),
+        ),
+    ),
 )

@@ -35,7 +35,7 @@ class State:
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:
-        """Whatever happens inside leaves no row, no audit event, no outbox event and no file, but for counted attempts."""
+        """Whatever happens inside leaves no row, no audit or outbox event and no file, but for counted attempts."""
         before = (self._lasting(), self.files())
         yield
         assert (self._lasting(), self.files()) == before

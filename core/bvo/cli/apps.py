@@ -23,6 +23,7 @@ def ready_app() -> Flask:
         config = registry.current().config
         logs.configure(config)
         database.check_reachable(config)
+    logs.follow(built)
     return built
 
 

@@ -1,0 +1,62 @@
+"""How long the audit log is kept: for ever, unless the settings say otherwise."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from marshmallow import ValidationError, fields, validate
+from sqlalchemy import delete, select
+
+from bvo import settings
+from bvo.database import transaction, utcnow
+from bvo_hookspecs import Setting, SettingsGroup
+
+from .models import AuditEvent
+
+log = logging.getLogger(__name__)
+
+BATCH = 1000
+BATCHES = 10
+"""At most so many a run, so that the worker soon delivers events again."""
+MIN_DAYS = 30
+
+
+def _not_at_once(days: int) -> None:
+    """Nobody who may change settings removes what they did a moment ago."""
+    if 0 < days < MIN_DAYS:
+        raise ValidationError(f"Use 0 for ever, or at least {MIN_DAYS} days.")
+
+
+GROUP = SettingsGroup(
+    name="logging",
+    label="Logging",
+    settings=(
+        Setting(
+            name="audit_retention_days",
+            field=fields.Integer(strict=True, validate=(validate.Range(0, 36_500), _not_at_once)),
+            default=0,
+            unit="days",
+            help="How long the audit log is kept, at least 30 days. 0: for ever.",
+        ),
+    ),
+)
+
+
+def prune() -> None:
+    """Remove what is older than the settings keep, in small transactions."""
+    days = settings.get("logging.audit_retention_days")
+    if not days:
+        return
+    old = select(AuditEvent.id).where(AuditEvent.timestamp < utcnow() - timedelta(days=days))
+    batch = old.order_by(AuditEvent.timestamp).limit(BATCH)
+    removed = 0
+    for _ in range(BATCHES):
+        with transaction() as session:
+            statement = delete(AuditEvent).where(AuditEvent.id.in_(batch)).execution_options(synchronize_session=False)
+            count: int = session.execute(statement).rowcount  # type: ignore[attr-defined]
+        removed += count
+        if count < BATCH:
+            break
+    if removed:
+        log.info("Removed %d events older than %d days from the audit log", removed, days)
