@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import AuthProvider, CliCommand, EntityType, PluginInfo, hookimpl
+from bvo_hookspecs import AuthProvider, CliCommand, EntityType, PluginInfo, WebhookEmitter, hookimpl
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -49,5 +49,13 @@ def cli_commands() -> Iterable[CliCommand]:
 @hookimpl
 def blueprints() -> Iterable[Blueprint]:
     from .api import blueprint
+    from .pages import pages
 
-    return [blueprint]
+    return [blueprint, pages]
+
+
+@hookimpl
+def webhook_emitters() -> Iterable[WebhookEmitter]:
+    from .reset_mail import accepts, deliver
+
+    return [WebhookEmitter(name="reset_mail", deliver=deliver, accepts=accepts)]

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from werkzeug.exceptions import Forbidden, Unauthorized
 
-from bvo import access, registry, settings, tokens
+from bvo import access, events, registry, settings, tokens
 from bvo.database import db, transaction, utcnow
 from bvo_access import passwords
 from bvo_access.models import CAN_LOG_IN, User
@@ -19,6 +19,8 @@ from bvo_hookspecs import Principal
 from .models import PasswordReset
 
 LINK = timedelta(hours=1)
+RESET_PAGE = "/ui/reset"
+RESET_REQUESTED = "user.reset_requested"
 
 
 def register(data: Mapping[str, Any]) -> User:
@@ -34,27 +36,61 @@ def register(data: Mapping[str, Any]) -> User:
 
 
 def forgot(username: str, email: str | None, new_password: str | None) -> None:
-    """Begin a reset; it takes as long whoever asks. In development mode on this machine it resets at once."""
-    digest = passwords.hashed(new_password or "no password")
-    user = db.session.scalars(select(User).where(User.username == username, *CAN_LOG_IN)).one_or_none()
-    if user is None or user.email != email or not new_password:
-        return
-    if registry.current().config.development and access.from_this_machine():
-        _change(user.id, digest)
+    """Record that a new password is asked for. The worker looks for the user, so that the answer is the same for all.
+
+    Development mode on this machine changes a matching user's password at once instead.
+    """
+    if new_password and registry.current().config.development and access.from_this_machine():
+        user = db.session.scalars(select(User).where(User.username == username, *CAN_LOG_IN)).one_or_none()
+        if user is not None and user.email == email:
+            _change(user.id, passwords.hashed(new_password))
+            return
+    events.record(
+        type=RESET_REQUESTED,
+        action="auth.reset_requested",
+        action_type="reset_requested",
+        entity_type="user",
+        entity_label="User",
+        entity_id="",
+        entity_name=username,
+        message=f'A new password for "{username}" was asked for.',
+        metadata={"email_digest": email_digest(email)},
+    )
+
+
+def email_digest(email: str | None) -> str:
+    """What is kept of an address that anybody may have typed."""
+    return tokens.digest((email or "").lower())
 
 
 def make_link(username: str) -> str:
-    """A new link's token for this user; earlier ones end. Raises LookupError where none of that name has a password."""
-    token = tokens.new("bvop")
+    """A new link for this user; earlier ones end. Raises LookupError for an unknown user."""
+    token = new_token()
     with transaction() as session:
         user = session.scalars(select(User).where(User.username == username)).one_or_none()
         if user is None:
             raise LookupError(f"There is no user named {username!r}.")
         if user.is_service:
             raise LookupError(f"{username!r} is a service account, which has no password. Create an API token for it.")
-        session.execute(delete(PasswordReset).where(PasswordReset.user_id == user.id))
-        session.add(PasswordReset(user_id=user.id, token_hash=tokens.digest(token), expires_at=utcnow() + LINK))
-    return token
+        keep_token(user.id, token)
+    return link(token)
+
+
+def new_token() -> str:
+    return tokens.new("bvop")
+
+
+def keep_token(user_id: int, token: str) -> None:
+    """From now on the link with this token works, and earlier ones of this user do not."""
+    with transaction() as session:
+        session.execute(delete(PasswordReset).where(PasswordReset.user_id == user_id))
+        session.add(PasswordReset(user_id=user_id, token_hash=tokens.digest(token), expires_at=utcnow() + LINK))
+        events.emit("reset_link_made", _users().entity, session.get_one(User, user_id))
+
+
+def link(token: str) -> str:
+    """The address at which the token's user chooses a new password; without `general.public_url` only its path."""
+    return f"{(settings.get('general.public_url') or '').rstrip('/')}{RESET_PAGE}?token={token}"
 
 
 def reset(token: str, new_password: str) -> None:

@@ -13,11 +13,12 @@ from . import accounts
 @click.argument("username")
 @with_app
 def reset_link(username: str) -> None:
-    """Print a token by which USERNAME chooses a new password, once, within an hour.
+    """Print a link by which USERNAME chooses a new password, once, within an hour.
 
     \b
     Example:  bvo reset-link dana
-    Then:     POST /api/auth/reset  {"token": "...", "newPassword": "..."}
+    It begins with the setting general.public_url. Or send its token:
+              POST /api/auth/reset  {"token": "...", "newPassword": "..."}
     """
     try:
         click.echo(accounts.make_link(username))

@@ -131,7 +131,7 @@ GROUPS = (
             ),
             Setting(
                 name="from_address",
-                field=fields.Email(allow_none=True, validate=validate.Length(max=254)),
+                field=fields.Email(allow_none=True, validate=(validate.Length(max=254), one_line)),
                 default=None,
                 help="The sender of all mails. Without it no mail is sent.",
             ),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from marshmallow import INCLUDE, Schema, fields, validate
 
+from .groups import one_line
+
 
 class ValuesIn(Schema):
     """Values by name; the service checks them, as it knows the group."""
@@ -13,7 +15,7 @@ class ValuesIn(Schema):
 
 
 class MailTestIn(Schema):
-    to = fields.Email(required=True, validate=validate.Length(max=254))
+    to = fields.Email(required=True, validate=(validate.Length(max=254), one_line))
 
 
 class OkOut(Schema):

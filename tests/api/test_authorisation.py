@@ -31,7 +31,9 @@ from support.work import Work, claim
 PUBLIC = {
     "GET /",
     "GET /healthz",
+    "GET /ui/forgot",
     "GET /ui/login",
+    "GET /ui/reset",
     "GET /ui/static/<path:name>",
     "GET /api/sdk/auth/status",
     "GET /docs",
@@ -44,7 +46,9 @@ PUBLIC = {
     "POST /api/runner/register-robot",
     "POST /api/sdk/auth/start",
     "POST /api/sdk/auth/status",
+    "POST /ui/forgot",
     "POST /ui/login",
+    "POST /ui/reset",
 }
 """Open to everyone. A new public route fails the test until it stands here."""
 

@@ -215,6 +215,7 @@ def test_a_piece_of_the_log_that_comes_twice_is_kept_once(work: Work) -> None:
     assert work.admin.ok(work.admin.get(f"/api/jobs/{work.job['id']}/log"))["text"] == "one two three"
 
 
+@pytest.mark.shows_setting("jobs.log_max_kilobytes")
 def test_a_log_is_kept_up_to_its_limit_and_the_job_goes_on(work: Work) -> None:
     work.admin.ok(work.admin.put("/api/settings/jobs", {"log_max_kilobytes": 64}))
     for sequence in range(1, 5):
@@ -247,6 +248,7 @@ def test_an_artifact_of_the_same_name_replaces_the_first(work: Work, state: Stat
     assert files == {f"artifacts/{work.job['id']}/{second['sha256']}"}
 
 
+@pytest.mark.shows_setting("jobs.artifact_max_megabytes")
 def test_bad_artifacts_are_refused_and_leave_no_file(work: Work, state: State, subtests: pytest.Subtests) -> None:
     for name in ("", "x" * 501, "nul\0.txt", "line\nbreak.txt"):
         with subtests.test(repr(name)[:20]), state.unchanged():

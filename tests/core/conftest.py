@@ -56,12 +56,12 @@ def unmigrated(sqlite: SqliteDatabases, tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def logging_restored() -> Iterator[None]:
-    root, alembic = logging.getLogger(), logging.getLogger("alembic")
-    before = (root.handlers, root.level, alembic.level)
+    known = [logging.getLogger(name) for name in (None, *logging.root.manager.loggerDict)]
+    handlers, levels = logging.root.handlers, [logger.level for logger in known]
     yield
-    root.handlers, level, alembic_level = before
-    root.setLevel(level)
-    alembic.setLevel(alembic_level)
+    logging.root.handlers = handlers
+    for logger, level in zip(known, levels, strict=True):
+        logger.setLevel(level)
 
 
 def _configure(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:

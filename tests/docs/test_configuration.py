@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from bvo import create_app, settings
+from bvo import create_app
+from bvo_settings import description
 from docs.markdown import ROOT, code, section, tables
 
 DOCUMENT = ROOT / "docs" / "getting-started.md"
@@ -22,16 +25,25 @@ def test_every_variable_of_the_code_is_in_the_tables_and_no_other() -> None:
     assert {name.removesuffix("_FILE") for name in listed} == {name.removesuffix("_FILE") for name in read}
 
 
-def test_every_setting_is_listed_with_its_default(tmp_path: Path) -> None:
+def test_every_setting_is_listed_as_the_api_describes_it(tmp_path: Path) -> None:
     with create_app({"BVO_DATA_DIR": tmp_path}).app_context():
-        groups = settings.groups()
-    declared = {
-        f"{group}.{name}": (str(setting.default), setting.unit, setting.help)
-        for group, declarations in groups.items()
-        for name, setting in declarations.items()
+        groups = description.groups()
+    described = {
+        f"{group}.{name}": (_kind(shown), json.dumps(shown["default"]), shown.get("x-unit", ""), shown["description"])
+        for group, schema in groups.items()
+        for name, shown in schema["properties"].items()
     }
-    listed = {code(name): (code(default), unit, help_) for name, default, unit, help_ in _tables()[3]}
-    assert listed == declared
+    listed = {code(name): (kind, code(default), unit, help_) for name, kind, default, unit, help_ in _tables()[3]}
+    assert listed == described
+
+
+def _kind(shown: dict[str, Any]) -> str:
+    """A setting's type in words: `string or null, secret`."""
+    kinds = shown["type"] if isinstance(shown["type"], list) else [shown["type"]]
+    if kinds == ["string"] and "enum" in shown:
+        return f"one of {', '.join(shown['enum'])}"
+    words = " or ".join(f"array of {shown['items']['type']}" if kind == "array" else kind for kind in kinds)
+    return f"{words}, secret" if shown.get("writeOnly") else words
 
 
 def test_every_message_of_the_troubleshooting_table_is_one_of_the_product() -> None:

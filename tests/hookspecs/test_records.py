@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from marshmallow.fields import String
 
 import bvo_hookspecs as hooks
 from bvo.registry import RECORDS
@@ -84,6 +85,10 @@ def test_a_name_is_a_lower_case_identifier(kind: type[Any], name: Any) -> None:
         (hooks.PeriodicTask, {"every": timedelta(0)}, "at least 0.1 s is needed"),
         (hooks.PluginInfo, {"requires": ("Jobs",)}, r"PluginInfo\.requires is 'Jobs'"),
         (hooks.Setting, {"help": ""}, "'colour' needs a help text"),
+        (hooks.Setting, {"secret": True}, "'colour' is secret: its default is None"),
+        (hooks.Setting, {"secret": True, "field": String(allow_none=True)}, "its default is None"),
+        (hooks.Setting, {"secret": True, "default": None, "field": String()}, "its field allows it"),
+        (hooks.SettingsGroup, {"name": "schema"}, "/api/settings/schema describes every group"),
     ],
 )
 def test_a_record_that_makes_no_sense_is_refused(kind: type[Any], values: dict[str, Any], message: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flask import make_response, redirect, render_template, request, url_for
+from flask import current_app, make_response, redirect, render_template, request, url_for
 from werkzeug.exceptions import Forbidden, HTTPException
 from werkzeug.wrappers import Response
 
@@ -15,6 +15,9 @@ from .errors import detail, with_headers
 
 LOCAL_PATH = re.compile(r"/(?!/)[^\\\x00-\x20\x7f]*")
 """Browsers read `//host`, `/\\host` and `/<tab>/host` as another site's address."""
+
+FORGOT = "auth_pages.forgot"
+"""The page for those who forgot their password, where a plugin has one."""
 
 
 @public
@@ -48,7 +51,13 @@ def log_out() -> Response:
 
 
 def _page(problem: str = "", username: str = "", status: int = 200) -> Response:
-    page = render_template("webui/login.html", problem=problem, username=username, next=request.values.get("next", ""))
+    page = render_template(
+        "webui/login.html",
+        problem=problem,
+        username=username,
+        next=request.values.get("next", ""),
+        forgot=FORGOT if FORGOT in current_app.view_functions else "",
+    )
     response: Response = make_response(page, status)
     return response
 
