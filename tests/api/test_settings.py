@@ -107,10 +107,11 @@ def audit_of_last_change(admin: Api) -> Any:
 
 def test_a_secret_is_stored_encrypted_and_shown_nowhere(admin: Api, app: Flask, state: State) -> None:
     assert admin.ok(admin.get("/api/settings/email"))["smtp_password"] is None
-    for password in ("canary-4711", "canary-4712"):
+    for changes, password in enumerate(("canary-4711", "canary-4712"), start=1):
         answer = admin.ok(admin.put("/api/settings/email", {"smtp_password": password}))
         assert answer["smtp_password"] == "***"
         told = audit_of_last_change(admin)
+        assert len(state.rows("audit_events")) == changes
         assert told["metadata"] == {"secrets_changed": ["smtp_password"]}
         assert told["after_data"]["smtp_password"] == "***"
     assert "canary" not in str(state.everything())
