@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from werkzeug.exceptions import Forbidden, Unauthorized
 
-from bvo import access, events, registry, settings, tokens
+from bvo import access, events, registry, settings, throttle, tokens
 from bvo.database import db, transaction, utcnow
 from bvo_access import passwords
 from bvo_access.models import CAN_LOG_IN, User
@@ -25,6 +25,7 @@ RESET_REQUESTED = "user.reset_requested"
 
 def register(data: Mapping[str, Any]) -> User:
     """Make an account without roles. Raises Forbidden where that is switched off, or not for this e-mail address."""
+    _limit("register")
     if not _registration_is_on():
         raise Forbidden("Registration is switched off. Ask an administrator for an account.")
     domains = [domain.lower() for domain in settings.get("security.allowed_domains")]
@@ -40,6 +41,7 @@ def forgot(username: str, email: str | None, new_password: str | None) -> None:
 
     Development mode on this machine changes a matching user's password at once instead.
     """
+    _limit("forgot")
     if new_password and registry.current().config.development and access.from_this_machine():
         user = db.session.scalars(select(User).where(User.username == username, *CAN_LOG_IN)).one_or_none()
         if user is not None and user.email == email:
@@ -95,6 +97,7 @@ def link(token: str) -> str:
 
 def reset(token: str, new_password: str) -> None:
     """Change the password of the link's user, and end that user's sessions. Raises Unauthorized for a used link."""
+    _limit("reset")
     with transaction() as session:
         query = delete(PasswordReset).where(
             PasswordReset.token_hash == tokens.digest(token), PasswordReset.expires_at > utcnow()
@@ -103,6 +106,11 @@ def reset(token: str, new_password: str) -> None:
         if user_id is None:
             raise Unauthorized("This link was used already, or has expired. Ask for a new one.")
         _change(user_id, passwords.hashed(new_password))
+
+
+def _limit(what: str) -> None:
+    """Everybody may call it, so each address may only so often. Raises TooManyRequests."""
+    throttle.attempt(throttle.Counter(what, access.address()))
 
 
 def _change(user_id: int, password_hash: str) -> None:

@@ -9,12 +9,11 @@ from flask_smorest import Blueprint
 from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response
 
-from bvo import access, registry, sessions, throttle
+from bvo import access, registry, sessions
 from bvo.access import public, requires
 from bvo.database import db
 from bvo.entities import ROW
 from bvo.session_tokens import Tokens
-from bvo.throttle import Counter
 from bvo_access.models import User
 from bvo_hookspecs import Principal
 from bvo_hookspecs.entities import OPERATIONS
@@ -91,7 +90,6 @@ def end_session(row_id: int) -> None:
 @blueprint.response(200, RegisterOut)
 def register(data: dict[str, Any]) -> Any:
     """Make an account without roles, where registration is switched on"""
-    throttle.attempt(Counter("register", access.address()))
     return accounts.register(data)
 
 
@@ -101,7 +99,6 @@ def register(data: dict[str, Any]) -> Any:
 @blueprint.response(200, OkOut)
 def forgot(data: dict[str, Any]) -> Any:
     """Ask for a new password; the answer is the same whoever asks"""
-    throttle.attempt(Counter("forgot", access.address()))
     accounts.forgot(data["username"], data.get("email"), data.get("new_password"))
     return {"status": "ok"}
 
@@ -112,7 +109,6 @@ def forgot(data: dict[str, Any]) -> Any:
 @blueprint.response(200, OkOut)
 def reset(data: dict[str, Any]) -> Any:
     """Choose a new password with the token of a link; it works once and ends all sessions"""
-    throttle.attempt(Counter("reset", access.address()))
     accounts.reset(data["token"], data["new_password"])
     return {"status": "ok"}
 

@@ -168,3 +168,9 @@ def test_behind_a_proxy_the_address_is_that_of_the_client(make_app: Callable[...
         header = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
         refused(anonymous.post("/api/auth/login", data=form, headers=header), 401)
         assert state.rows("audit_events")[-1]["ip_address"] == expected
+
+
+def test_the_pages_for_a_forgotten_password_are_limited_too(app: Flask) -> None:
+    browser, form = app.test_client(), {"username": "nobody", "email": "a@example.com"}
+    statuses = [browser.post("/ui/forgot", data=form, headers={"Accept": "text/html"}).status_code for _ in range(11)]
+    assert statuses == [200] * 10 + [429]
