@@ -205,6 +205,7 @@ def test_the_same_is_recorded_whoever_asks_and_nobody_else_gets_mail(
         before = {table: len(rows) for table, rows in state.everything().items()}
         forget(anonymous, *who)
         grown.append({table: len(rows) - before[table] for table, rows in state.everything().items()})
+        grown[-1].pop("attempt_counts")  # one row for each address, however often it asks
     assert grown[0]["audit_events"] == 1
     assert [growth for growth in grown if growth != grown[0]] == []
     work_off(app)
