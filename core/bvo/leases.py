@@ -80,3 +80,8 @@ def expired(model: Any) -> ColumnElement[bool]:
     """The condition under which a lease has run out."""
     condition: ColumnElement[bool] = model.lease_expires_at < utcnow()
     return condition
+
+
+def has_expired(row: Leased) -> bool:
+    """The same of one row that was read."""
+    return row.lease_expires_at is not None and row.lease_expires_at < utcnow()

@@ -13,6 +13,7 @@ from pathlib import Path
 from bvo_agent.client import Client
 from bvo_agent.errors import Refused, Unavailable
 from bvo_agent.lease import Watch
+from bvo_agent.masking import Masks
 from bvo_agent.protocol import Job
 from bvo_agent.retry import retrying
 
@@ -26,19 +27,21 @@ class ArtifactUpload:
     client: Client
     job: Job
     watch: Watch
+    masks: Masks
 
     def send(self, folder: Path) -> None:
-        """Sends every file once; one that cannot be sent is logged and left out."""
+        """Sends every file once, as it is: only its name is masked. One that cannot be sent is logged and left out."""
         for path in sorted(files_in(folder)):
+            name = self.masks.text(path.relative_to(folder).as_posix())
             try:
-                self._send_one(path, path.relative_to(folder).as_posix())
+                self._send_one(path, name)
             except Refused as error:
                 if error.status == 404:
                     logger.info("job %s: artifacts are not sent: this server keeps none", self.job.id)
                     return
-                logger.warning("job %s: artifact %s refused: %s", self.job.id, path.name, error)
+                logger.warning("job %s: artifact %s refused: %s", self.job.id, name, error)
             except (Unavailable, OSError) as error:
-                logger.warning("job %s: artifact %s not sent: %s", self.job.id, path.name, error)
+                logger.warning("job %s: artifact %s not sent: %s", self.job.id, name, self.masks.text(str(error)))
 
     def _send_one(self, path: Path, name: str) -> None:
         size = path.stat().st_size

@@ -34,6 +34,11 @@ class Client:
         with self._request("POST", path, headers, json=body) as response:
             return _object(response)
 
+    def get(self, path: str, headers: Mapping[str, str]) -> dict[str, Any]:
+        """The answer's JSON object. Raises Unavailable or Refused."""
+        with self._request("GET", path, headers) as response:
+            return _object(response)
+
     def upload(self, path: str, body: Any, headers: Mapping[str, str]) -> None:
         """Posts a file-like body without reading it into memory. Raises Unavailable or Refused."""
         with self._request("POST", path, headers, data=body):

@@ -72,4 +72,5 @@ def job_variables(job: Job, workspace: Workspace, environment: Environment) -> d
         "BVO_RESULT_FILE": str(workspace.result_file),
         "BVO_ARTIFACTS_DIR": str(workspace.artifacts),
         "BVO_PROGRESS_FILE": str(workspace.progress_file),
+        "BVO_CHANNEL_FILE": str(workspace.channel_file),
     }

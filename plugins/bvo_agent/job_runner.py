@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bvo_agent.artifacts import ArtifactUpload
+from bvo_agent.assets import Assets
+from bvo_agent.channel import Channel
 from bvo_agent.client import Client
 from bvo_agent.environments import EnvironmentCache
 from bvo_agent.errors import JobFailed, JobInterrupted
@@ -15,6 +17,7 @@ from bvo_agent.heartbeat import Heartbeat
 from bvo_agent.home import Home
 from bvo_agent.lease import Lease, StopReason, Watch
 from bvo_agent.log_sender import LogSender
+from bvo_agent.masking import Masks
 from bvo_agent.outbox import Outbox
 from bvo_agent.output import JobLog
 from bvo_agent.packages import Package, PackageCache
@@ -51,29 +54,30 @@ class JobRunner:
         return report.completed
 
     def _in_workspace(self, job: Job, watch: Watch) -> Report | None:
-        report = None
+        report, masks = None, Masks()
         try:
             with workspace_for(job, self.home.jobs) as workspace:
-                report = self._attempt(job, workspace, watch)
+                report = self._attempt(job, workspace, watch, masks)
                 if report:
                     # Before the artifacts: a runner that is killed while they are sent still reports the result.
                     self.outbox.put(job, report)
-                    ArtifactUpload(self.client, job, watch).send(workspace.artifacts)
+                    ArtifactUpload(self.client, job, watch, masks).send(workspace.artifacts)
         except Exception as error:
             # A claimed job is always reported, also when the disk is full or this code is wrong.
             logger.exception("job %s: the runner had a problem of its own", job.id)
             return report or _not_started(f"the runner could not run the job: {error}")
         return report
 
-    def _attempt(self, job: Job, workspace: Workspace, watch: Watch) -> Report | None:
+    def _attempt(self, job: Job, workspace: Workspace, watch: Watch, masks: Masks) -> Report | None:
         try:
             package = PackageCache(self.client, self.home.packages).fetch(job, watch)
             script = unpack(job, package, workspace)
             environment = EnvironmentCache(self.home).get(job, workspace.package, script, package.sha256, watch)
             if watch.reason():
                 raise JobInterrupted
-            log = JobLog(f"job {job.id}")
-            with LogSender(self.client, job, log, ProgressFile(workspace.progress_file)):
+            log = JobLog(f"job {job.id}", masks=masks)
+            sender = LogSender(self.client, job, log, ProgressFile(workspace.progress_file, masks))
+            with sender, Channel(workspace.channel_file, Assets(self.client, job, masks).answer):
                 ending = run_script(job, workspace, environment, script, log, watch)
         except JobFailed as error:
             logger.error("job %s: failed: %s", job.id, error)
@@ -82,7 +86,7 @@ class JobRunner:
             return None if watch.unreported else _not_started(f"stopped before the script started: {_why(watch)}")
         if ending.stopped in (StopReason.LOST, StopReason.CANCELED):
             return None
-        report = report_of(job, ending, workspace.result_file, log.tail())
+        report = report_of(job, ending, workspace.result_file, log.tail(), masks)
         logger.info("job %s: %s with code %s in %.1f s", job.id, report.status, ending.return_code, ending.seconds)
         return report
 

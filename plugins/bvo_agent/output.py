@@ -8,6 +8,8 @@ import logging
 import subprocess
 import threading
 
+from bvo_agent.masking import MaskedStream, Masks
+
 logger = logging.getLogger(__name__)
 TAIL_BYTES = 64 * 1024
 LOG_LIMIT_BYTES = 10 * 1024 * 1024
@@ -15,12 +17,13 @@ ECHO_LINE_CHARACTERS = 2000
 
 
 class JobLog:
-    """Decodes the output; holds what is not sent yet (`limit` bytes a job), and always the last 64 KiB."""
+    """Decodes and masks the output; holds what is not sent yet (`limit` bytes a job), and always the last 64 KiB."""
 
-    def __init__(self, echo_prefix: str, limit: int = LOG_LIMIT_BYTES) -> None:
+    def __init__(self, echo_prefix: str, limit: int = LOG_LIMIT_BYTES, masks: Masks | None = None) -> None:
         self.arrived = threading.Event()
         self._lock = threading.Lock()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._stream = MaskedStream(masks or Masks())
         self._prefix = echo_prefix
         self._line = ""
         self._pending = bytearray()
@@ -31,11 +34,13 @@ class JobLog:
 
     def write(self, data: bytes, final: bool = False) -> None:
         """Takes the next bytes of the output. What arrives after `close` is dropped."""
-        # PostgreSQL's text cannot hold NUL.
-        text = self._decoder.decode(data, final).replace("\0", "\ufffd")
-        encoded = text.encode()
         with self._lock:
-            if self._closed or not encoded:
+            if self._closed:
+                return
+            # PostgreSQL's text cannot hold NUL.
+            text = self._stream.feed(self._decoder.decode(data, final), final).replace("\0", "\ufffd")
+            encoded = text.encode()
+            if not encoded:
                 return
             self._tail = (self._tail + encoded)[-TAIL_BYTES:]
             taken = whole_characters(encoded, self._room) if self._room else b""

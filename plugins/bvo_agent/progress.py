@@ -6,13 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bvo_agent.masking import Masks
+
 FILE_LIMIT_BYTES = 16 * 1024
 MESSAGE_CHARACTERS = 500
 
 
 class ProgressFile:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, masks: Masks) -> None:
         self._path = path
+        self._masks = masks
         self._seen: tuple[int, int, int] | None = None
 
     def news(self) -> dict[str, Any] | None:
@@ -26,7 +29,7 @@ class ProgressFile:
             value = json.loads(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return _checked(value) if isinstance(value, dict) else None
+        return _checked(self._masks.value(value)) if isinstance(value, dict) else None
 
 
 def _checked(value: dict[str, Any]) -> dict[str, Any] | None:

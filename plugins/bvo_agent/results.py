@@ -11,6 +11,7 @@ from typing import Any
 from bvo_agent.errors import JobFailed
 from bvo_agent.execution import Ending
 from bvo_agent.lease import StopReason
+from bvo_agent.masking import Masks
 from bvo_agent.protocol import Job, Report
 
 RESULT_LIMIT_BYTES = 1024 * 1024
@@ -18,23 +19,23 @@ MESSAGE_CHARACTERS = 500
 TRACEBACK = "Traceback (most recent call last):"
 
 
-def report_of(job: Job, ending: Ending, result_file: Path, logs: str) -> Report:
-    """The report of a script that was started, whatever became of it."""
+def report_of(job: Job, ending: Ending, result_file: Path, logs: str, masks: Masks) -> Report:
+    """The report of a script that was started, whatever became of it. `logs` are masked already."""
     result: dict[str, Any] = {"return_code": ending.return_code}
     message = _failure(job, ending, logs)
     try:
-        result |= read_output(result_file)
+        result |= read_output(result_file, masks)
     except JobFailed as error:
         message = message or str(error)
     return Report(status="failed" if message else "completed", result=result, error_message=message, logs=logs)
 
 
-def read_output(path: Path) -> dict[str, Any]:
-    """`{"output": value}` of what the script set as its result, `{}` for nothing. Raises JobFailed."""
+def read_output(path: Path, masks: Masks) -> dict[str, Any]:
+    """`{"output": value}` of what the script set as its result, masked; `{}` for nothing. Raises JobFailed."""
     try:
         if path.stat().st_size > RESULT_LIMIT_BYTES:
             raise JobFailed("the result is over 1 MiB: write large data to a file in bvo_job.artifacts_dir")
-        return {"output": json.loads(path.read_bytes(), parse_constant=_refuse_constant)}
+        return {"output": masks.value(json.loads(path.read_bytes(), parse_constant=_refuse_constant))}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:

@@ -21,7 +21,7 @@ def backoff() -> Iterator[float]:
         delay = min(LONGEST_SECONDS, delay * 2)
 
 
-def retrying(call: Callable[[], T], wait: Callable[[float], None], patience: float, give_up: Callable[[], bool]) -> T:
+def retrying(call: Callable[[], T], wait: Callable[[float], object], patience: float, give_up: Callable[[], bool]) -> T:
     """Calls until the server is available, for `patience` seconds or until `give_up()`.
 
     Then raises the last Unavailable.

@@ -43,6 +43,10 @@ class Workspace:
     def progress_file(self) -> Path:
         return self.root / "progress.json"
 
+    @property
+    def channel_file(self) -> Path:
+        return self.root / "channel.json"
+
 
 @contextmanager
 def workspace_for(job: Job, jobs: Path) -> Iterator[Workspace]:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import select
-from werkzeug.exceptions import Forbidden, NotFound, UnprocessableEntity
+from werkzeug.exceptions import Conflict, Forbidden, NotFound, UnprocessableEntity
 
-from bvo import events, secrets
+from bvo import access, events, secrets
 from bvo.database import db, transaction
 from bvo.entities import Creates, Deletes, Updates
+from bvo_jobs import execution
 from bvo_jobs.models import Job
 from bvo_processes.models import Process
 
@@ -43,20 +44,43 @@ class AssetService(Creates[Asset], Updates[Asset], Deletes[Asset]):
                 return self.change(session, asset, values)
             return self.change(session, asset, {**values, "secret": _sealed(asset, secret)}, secret_changed=True)
 
-    def reveal(self, name: str, job: Job) -> dict[str, Any]:
-        """The asset with its secret, for a running job. The audit row is committed before the secret leaves.
+    def reveal(self, name: str, robot_id: int | None, lease_token: str | None) -> dict[str, Any]:
+        """The asset with its secret, for the attempt that this robot runs. Audited before the secret leaves.
 
-        Raises NotFound where there is none of that name, Forbidden where the job's process may not use it.
+        Raises Conflict where the attempt does not hold its job any more, NotFound where there is no asset of that
+        name, Forbidden where the job's process may not use it. Conflict and Forbidden are audited as well.
         """
-        with transaction():
-            asset = db.session.scalars(select(Asset).where(Asset.name == name)).one_or_none()
-            if asset is None:
-                raise NotFound(f"Asset not found: there is none named {name!r}.")
-            if asset.processes and job.process_id not in asset.process_ids:
-                raise Forbidden(f"The asset {name!r} is not for the process {job.process.name}. Add it to the asset.")
-            if asset.is_secret:
-                events.emit("revealed", self.entity, asset, metadata={"job_id": job.id, "attempt": job.attempt})
+        try:
+            with transaction():
+                job = execution.held_by_lease(robot_id, lease_token)
+                asset = self._for_job(name, job)
+                if asset.is_secret:
+                    events.emit("revealed", self.entity, asset, metadata={"job_id": job.id, "attempt": job.attempt})
+        except (Conflict, Forbidden) as refusal:
+            self._record_refusal(name, str(refusal.description))
+            raise
         return _revealed(asset)
+
+    def _for_job(self, name: str, job: Job) -> Asset:
+        asset = db.session.scalars(select(Asset).where(Asset.name == name)).one_or_none()
+        if asset is None:
+            raise NotFound(f"Asset not found: there is none named {name!r}.")
+        if asset.processes and job.process_id not in asset.process_ids:
+            raise Forbidden(f"The asset {name!r} is not for the process {job.process.name}. Add it to the asset.")
+        return asset
+
+    def _record_refusal(self, name: str, reason: str) -> None:
+        asset_id = db.session.scalar(select(Asset.id).where(Asset.name == name))
+        events.record(
+            type="asset.reveal_refused",
+            action="asset.reveal_refused",
+            action_type="access_denied",
+            entity_type=self.entity.name,
+            entity_label=self.entity.label,
+            entity_id=str(asset_id or ""),
+            entity_name=name,
+            message=f"Robot {access.principal().name} was refused the Asset {name!r}: {reason}",
+        )
 
 
 def _revealed(asset: Asset) -> dict[str, Any]:

@@ -7,9 +7,10 @@
         bvo_job.progress(done / rows, f"row {done} of {rows}")
     (bvo_job.artifacts_dir / "report.csv").write_text("...")
     bvo_job.set_result({"rows": rows})
+    login = bvo_job.credential("erp")
 
-Tried by hand (``python main.py``) the parameters are empty, results and progress are printed, and artifacts
-go to ``./artifacts``.
+Tried by hand (``python main.py``) the parameters are empty, results and progress are printed, artifacts go to
+``./artifacts``, and assets come from the JSON file that ``BVO_ASSETS_FILE`` names.
 """
 
 from __future__ import annotations
@@ -17,10 +18,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from bvo_job._assets import AssetError, Credential, asset, credential
 from bvo_job._context import load_parameters, open_artifacts_dir
 from bvo_job._messages import log, progress, set_result
 
-__all__ = ["artifacts_dir", "log", "parameters", "progress", "set_result"]
+__all__ = [
+    "AssetError",
+    "Credential",
+    "artifacts_dir",
+    "asset",
+    "credential",
+    "log",
+    "parameters",
+    "progress",
+    "set_result",
+]
 
 parameters: dict[str, Any]
 """The job's parameters, a plain dict; empty outside a job."""

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -42,6 +43,7 @@ class ControlPlane:
         self.times: dict[str, list[float]] = defaultdict(list)
         self.artifacts: dict[str, bytes] = {}
         self.downloads = 0
+        self.assets: dict[str, dict[str, Any]] = {}
 
     def add_job(self, files: dict[str, str | bytes], *, script: str = "main.py", **claim: Any) -> int:
         """Queues a job whose package has these files; keyword arguments replace fields of the claim."""
@@ -112,6 +114,9 @@ class Handler(BaseHTTPRequestHandler):
     plane: ControlPlane
 
     def do_GET(self) -> None:
+        if self.path.startswith("/api/runner/assets/"):
+            self._send_asset(urllib.parse.unquote(self.path.removeprefix("/api/runner/assets/")))
+            return
         self.plane.downloads += 1
         self._send(200, self.plane.packages[int(self.path.split("/")[3])])
 
@@ -137,6 +142,19 @@ class Handler(BaseHTTPRequestHandler):
             plane.headers[action].append(dict(self.headers))
             plane.times[action].append(time.monotonic())
         self._send(status, json.dumps(answer).encode())
+
+    def _send_asset(self, name: str) -> None:
+        plane = self.plane
+        plane.seen["assets"].append({"name": name})
+        plane.headers["assets"].append(dict(self.headers))
+        status = plane.answers["assets"].pop(0) if plane.answers["assets"] else 200
+        if not status:
+            self.close_connection = True
+            return
+        if status == 200 and name not in plane.assets:
+            status = 404
+        answer = {"detail": f"told to answer {status} for {name!r}"}
+        self._send(status, json.dumps(plane.assets[name] if status == 200 else answer).encode())
 
     def _file(self, data: bytes) -> tuple[str, bytes]:
         head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()

@@ -72,7 +72,7 @@ ANY_USER = {
 
 ROBOTS = {
     "GET /api/packages/<id>/download",
-    "GET /api/runner/assets/<name>",
+    "GET /api/runner/assets/<path:name>",
     "POST /api/runner/heartbeat",
     "POST /api/runner/jobs/<id>/artifacts",
     "POST /api/runner/jobs/<id>/log",
