@@ -26,10 +26,10 @@ class ProgressFile:
             if version == self._seen or status.st_size > FILE_LIMIT_BYTES:
                 return None
             self._seen = version
-            value = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            value = self._masks.value(json.loads(self._path.read_text(encoding="utf-8")))
+            return _checked(value) if isinstance(value, dict) else None
+        except (OSError, ValueError, RecursionError):
             return None
-        return _checked(self._masks.value(value)) if isinstance(value, dict) else None
 
 
 def _checked(value: dict[str, Any]) -> dict[str, Any] | None:

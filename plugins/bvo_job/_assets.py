@@ -17,6 +17,8 @@ ANSWER_SECONDS = 120.0
 class AssetError(Exception):
     """The asset can't be had, or is of the other kind; the message says why."""
 
+    __module__ = "bvo_job"  # as tracebacks, and so the messages of failed jobs, name it
+
 
 @dataclass(frozen=True)
 class Credential:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import socket
+import threading
 
 import pytest
 
@@ -12,7 +14,7 @@ import pytest
 def bvo_job(monkeypatch, tmp_path):
     """A fresh module in an empty folder, as in a script that is tried by hand."""
     monkeypatch.chdir(tmp_path)
-    for name in ("PARAMETERS_FILE", "RESULT_FILE", "ARTIFACTS_DIR", "PROGRESS_FILE"):
+    for name in ("PARAMETERS_FILE", "RESULT_FILE", "ARTIFACTS_DIR", "PROGRESS_FILE", "CHANNEL_FILE", "ASSETS_FILE"):
         monkeypatch.delenv(f"BVO_{name}", raising=False)
     module = importlib.reload(importlib.import_module("bvo_job"))
     for name in ("parameters", "artifacts_dir"):
@@ -78,3 +80,61 @@ def test_progress_must_be_a_number(bvo_job):
 def test_an_unknown_name_is_an_attribute_error(bvo_job):
     with pytest.raises(AttributeError, match="nothing_here"):
         _ = bvo_job.nothing_here
+
+
+def test_outside_a_job_assets_come_from_a_file(bvo_job, monkeypatch, tmp_path):
+    login = {"username": "bot", "password": "hunter22"}
+    (tmp_path / "assets.json").write_text(json.dumps({"place": "Ulm", "limit": 42, "dry": True, "login": login}))
+    monkeypatch.setenv("BVO_ASSETS_FILE", str(tmp_path / "assets.json"))
+    assert [bvo_job.asset(name) for name in ("place", "limit", "dry")] == ["Ulm", 42, True]
+    assert bvo_job.credential("login") == bvo_job.Credential("bot", "hunter22")
+    with pytest.raises(bvo_job.AssetError, match=r"use bvo_job\.credential\('login'\)"):
+        bvo_job.asset("login")
+    with pytest.raises(bvo_job.AssetError, match=r"use bvo_job\.asset\('place'\)"):
+        bvo_job.credential("place")
+
+
+def test_outside_a_job_an_asset_that_is_nowhere_says_where_to_put_it(bvo_job):
+    with pytest.raises(bvo_job.AssetError, match=r'\{"erp": "value"\}.*BVO_ASSETS_FILE'):
+        bvo_job.asset("erp")
+
+
+@pytest.mark.parametrize("text", ["{oops", "[1]", None], ids=["broken", "list", "missing"])
+def test_a_file_of_assets_that_can_not_be_read_is_an_asset_error(bvo_job, monkeypatch, tmp_path, text):
+    if text is not None:
+        (tmp_path / "assets.json").write_text(text)
+    monkeypatch.setenv("BVO_ASSETS_FILE", str(tmp_path / "assets.json"))
+    with pytest.raises(bvo_job.AssetError, match="BVO_ASSETS_FILE can't be read"):
+        bvo_job.asset("erp")
+
+
+def test_a_credential_does_not_show_its_password_and_does_not_change(bvo_job):
+    login = bvo_job.Credential("bot", "hunter22")
+    assert "hunter22" not in f"{login} {login!r}"
+    with pytest.raises(AttributeError):
+        login.password = "other"
+
+
+def test_the_name_of_an_asset_is_a_text(bvo_job):
+    with pytest.raises(TypeError, match="str, not int"):
+        bvo_job.asset(7)
+
+
+def test_a_runner_that_is_gone_is_an_asset_error(bvo_job, monkeypatch, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    (tmp_path / "channel.json").write_text(json.dumps({"port": port, "token": "t"}))
+    monkeypatch.setenv("BVO_CHANNEL_FILE", str(tmp_path / "channel.json"))
+    with pytest.raises(bvo_job.AssetError, match="The runner does not answer"):
+        bvo_job.asset("erp")
+
+
+def test_a_runner_that_hangs_up_is_an_asset_error(bvo_job, monkeypatch, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        (tmp_path / "channel.json").write_text(json.dumps({"port": server.getsockname()[1], "token": "t"}))
+        monkeypatch.setenv("BVO_CHANNEL_FILE", str(tmp_path / "channel.json"))
+        thread = threading.Thread(target=lambda: server.accept()[0].close())
+        thread.start()
+        with pytest.raises(bvo_job.AssetError, match="The runner does not answer"):
+            bvo_job.asset("erp")
+        thread.join()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
 from sqlalchemy import update
 
 from bvo import secrets
-from bvo.database import db, transaction
+from bvo.database import db, transaction, utcnow
 from bvo.errors import StartupError
 from bvo_assets.models import Asset
+from bvo_jobs.models import Job
 from support.api import Api
 from support.problems import refused
 from support.state import State
@@ -29,6 +32,11 @@ def make(admin: Api, name: str, kind: str, **values: Any) -> dict[str, Any]:
 
 def reveal(work: Work, name: str) -> Any:
     return work.api.get(f"/api/runner/assets/{name}", headers={"X-Lease-Token": work.job["lease_token"]})
+
+
+def audited(admin: Api, action: str) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = admin.ok(admin.get(f"/api/audit?action=asset.{action}"))["items"]
+    return events
 
 
 def test_a_type_may_be_written_in_any_casing_and_as_bool(admin: Api) -> None:
@@ -67,8 +75,7 @@ def test_a_running_job_gets_typed_values_and_secrets_and_the_reveal_is_audited(a
     assert work.api.ok(reveal(work, "dry-run"))["value"] is True
     login = work.api.ok(reveal(work, "login"))
     assert (login["username"], login["password"]) == ("bot", "pw")
-    events = admin.ok(admin.get("/api/audit?action=asset.revealed"))["items"]
-    assert [event["entity_name"] for event in events] == ["login"]
+    assert [event["entity_name"] for event in audited(admin, "revealed")] == ["login"]
 
 
 def test_a_secret_is_not_for_a_robot_without_a_job_nor_for_a_user(admin: Api, work: Work) -> None:
@@ -78,6 +85,39 @@ def test_a_secret_is_not_for_a_robot_without_a_job_nor_for_a_user(admin: Api, wo
     refused(idle.get("/api/runner/assets/api-key"), 409, "does not hold a job")
     stale = {"X-Lease-Token": "bvol_of-another-attempt"}
     refused(work.api.get("/api/runner/assets/api-key", headers=stale), 409)
+
+
+def test_a_reveal_is_for_the_attempt_that_holds_the_job_now(admin: Api, app: Flask, work: Work) -> None:
+    make(admin, "api-key", "secret", value="canary")
+    older_runner = work.api.get("/api/runner/assets/api-key")
+    assert older_runner.headers["Cache-Control"] == "no-store"
+    assert work.api.ok(older_runner)["value"] == "canary"
+    stale = {"X-Lease-Token": "bvol_of-another-attempt"}
+    refused(work.api.get("/api/runner/assets/api-key", headers=stale), 409, "its lease is lost")
+    with app.app_context(), transaction() as session:
+        session.execute(update(Job).values(lease_expires_at=utcnow() - timedelta(seconds=1)))
+    refused(reveal(work, "api-key"), 409, "its lease is lost")
+    refused(work.api.get("/api/runner/assets/api-key"), 409, "its lease is lost")
+    admin.ok(admin.post(f"/api/jobs/{work.job['id']}/cancel"))
+    refused(reveal(work, "api-key"), 409, "does not hold a job")
+    assert [len(audited(admin, action)) for action in ("revealed", "reveal_refused")] == [1, 4]
+
+
+def test_a_refused_reveal_is_audited_with_its_reason(admin: Api, work: Work) -> None:
+    asset = make(admin, "api-key", "secret", value="canary", process_ids=[admin.a_process("Other")["id"]])
+    refused(reveal(work, "api-key"), 403)
+    (event,) = audited(admin, "reveal_refused")
+    assert (event["entity_id"], event["entity_name"]) == (str(asset["id"]), "api-key")
+    assert (event["actor_username"], event["action_type"]) == (work.robot["name"], "access_denied")
+    assert "is not for the process Demo" in event["message"]
+
+
+def test_any_name_can_be_asked_for(admin: Api, work: Work, subtests: pytest.Subtests) -> None:
+    for name in ("erp/login", "größe", "a b", "100%", "a?b#c", "..."):
+        with subtests.test(name):
+            make(admin, name, "text", value="x")
+            assert work.api.ok(reveal(work, quote(name, safe="")))["name"] == name
+    refused(reveal(work, "erp"), 404, "there is none named 'erp'")
 
 
 def test_an_asset_may_be_kept_to_some_processes(admin: Api, work: Work) -> None:
