@@ -107,6 +107,16 @@ print(key); time.sleep(1); print("the end")
     assert "the result file is not JSON" in plane.result["error_message"]
 
 
+def test_an_artifact_that_can_not_be_read_is_logged_without_the_secret_in_its_name(run, caplog, monkeypatch):
+    def unreadable(self, path, name):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("bvo_agent.artifacts.ArtifactUpload._post", unreadable)
+    assert run(REVEAL + "(bvo_job.artifacts_dir / key).write_text('')")
+    assert "artifact *** not sent: [Errno 13]" in caplog.text
+    assert SECRET not in caplog.text
+
+
 def test_a_password_is_masked_and_a_user_name_is_not(plane, run):
     assert run("import bvo_job\nlogin = bvo_job.credential('login')\nprint(login.username, login.password)")
     assert plane.result["logs"] == "bot ***\n"

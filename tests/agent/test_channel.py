@@ -90,10 +90,12 @@ def test_what_is_no_request_is_refused_and_the_next_one_is_answered(file, asked,
 
 
 @pytest.mark.usefixtures("channel")
-def test_a_request_that_is_too_large_is_refused(file, asked):
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_request_that_is_too_large_is_refused_at_once(file, asked, monkeypatch, end):
+    monkeypatch.setattr(module, "REQUEST_SECONDS", 60)
     with connected(file) as connection:
         try:
-            connection.sendall(request(file, name="x" * REQUEST_BYTES))
+            connection.sendall(request(file, name="x" * REQUEST_BYTES).rstrip() + end)
             answer = connection.recv(1000)
         except ConnectionError:
             answer = b"error"  # it does not read the rest
@@ -108,6 +110,23 @@ def test_clients_that_say_nothing_hold_nobody_up_for_long(file, asked, monkeypat
     assert send(file, request(file)) == {"value": "a"}
     for connection in silent:
         connection.close()
+
+
+def test_a_request_does_not_wait_for_another(file):
+    both = threading.Barrier(2, timeout=10)
+
+    def asset(name, ended):
+        both.wait()
+        return {"value": name}
+
+    answers = []
+    with Channel(file, asset):
+        threads = [threading.Thread(target=lambda: answers.append(send(file, request(file)))) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert answers == [{"value": "a"}] * 2
 
 
 @pytest.mark.usefixtures("channel")
