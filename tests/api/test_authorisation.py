@@ -101,7 +101,7 @@ END_SESSIONS = {
 
 OF_A_JOB: dict[str, Callable[[], dict[str, Any]]] = {
     "GET /api/packages/<id>/download": dict,
-    "GET /api/runner/assets/<name>": dict,
+    "GET /api/runner/assets/<path:name>": dict,
     "POST /api/runner/jobs/<id>/artifacts": lambda: {"data": {"file": (io.BytesIO(b"x"), "a.txt")}},
     "POST /api/runner/jobs/<id>/log": lambda: {"json": {"sequence": 1, "text": "x"}},
     "POST /api/runner/jobs/<id>/update": lambda: {"json": {"status": "completed"}},
