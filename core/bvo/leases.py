@@ -45,7 +45,6 @@ def claim(
     **values: Any,
 ) -> Lease:
     """Claim up to `limit` rows of `model` that are `eligible`, set `values`, and count the attempt."""
-    token, expires_at = tokens.new("bvol"), utcnow() + ttl
     candidates = (
         select(model.id)
         .where(*eligible)
@@ -55,9 +54,15 @@ def claim(
         .cte("candidates")
         .prefix_with("MATERIALIZED", dialect="postgresql")
     )
+    return take(session, model, select(candidates.c.id), ttl=ttl, **values)
+
+
+def take(session: Session, model: Any, ids: Any, *, ttl: timedelta, **values: Any) -> Lease:
+    """Claim the rows whose ids the query `ids` gives. It must lock what it finds, or find what nobody else can take."""
+    token, expires_at = tokens.new("bvol"), utcnow() + ttl
     statement = (
         update(model)
-        .where(model.id.in_(select(candidates.c.id)))
+        .where(model.id.in_(ids))
         .values(attempt=model.attempt + 1, lease_hash=tokens.digest(token), lease_expires_at=expires_at, **values)
         .returning(model.id)
         .execution_options(synchronize_session=False)
@@ -65,12 +70,15 @@ def claim(
     return Lease(token, expires_at, session.scalars(statement).all())
 
 
-def renew(session: Session, model: Any, token: str, ttl: timedelta, *held: ColumnElement[bool]) -> int:
-    """Extend the rows that `token` still holds; returns how many. None: the lease is lost."""
+def renew(session: Session, model: Any, token: str, ttl: timedelta, *held: ColumnElement[bool], **values: Any) -> int:
+    """Extend the rows that `token` still holds; returns how many. None: the lease is lost.
+
+    One that has run out but was taken by nobody yet is renewed, too: only who takes it decides that it is lost.
+    """
     statement = (
         update(model)
-        .where(model.lease_hash == tokens.digest(token), model.lease_expires_at > utcnow(), *held)
-        .values(lease_expires_at=utcnow() + ttl)
+        .where(model.lease_hash == tokens.digest(token), *held)
+        .values(lease_expires_at=utcnow() + ttl, **values)
         .execution_options(synchronize_session=False)
     )
     return int(session.execute(statement).rowcount)  # type: ignore[attr-defined]

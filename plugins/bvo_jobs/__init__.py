@@ -52,9 +52,9 @@ def settings_groups() -> Iterable[SettingsGroup]:
 
 @hookimpl
 def periodic_tasks() -> Iterable[PeriodicTask]:
-    from .execution import fail_lost_jobs
+    from .watchdog import sweep
 
-    return [PeriodicTask(name="fail_lost_jobs", every=timedelta(seconds=5), run=fail_lost_jobs)]
+    return [PeriodicTask(name="sweep_jobs", every=timedelta(seconds=1), run=sweep)]
 
 
 @hookimpl

@@ -14,9 +14,9 @@ from bvo.access import requires
 from bvo.database import db
 from bvo.entities import ROW
 
-from . import output
-from .models import Artifact, Job
-from .schemas import ArtifactOut, LogOut, LogQuery
+from . import attempts, eligibility, output
+from .models import Artifact, Job, LostAttempt
+from .schemas import ArtifactOut, LogOut, LogQuery, LostAttemptOut, WaitingOut
 from .service import JobService
 
 blueprint = Blueprint("job_output", __name__, url_prefix="/api/jobs", description="A job's log and artifacts")
@@ -30,6 +30,22 @@ ARTIFACT = ROW.replace("row_id", "artifact_id")
 def log(query: dict[str, int], row_id: int) -> dict[str, Any]:
     """What the job has printed, also while it runs: ask again with `after` = `next` until `finished`"""
     return output.read_log(_job(row_id), query["after"])
+
+
+@blueprint.get(f"/{ROW}/waiting")
+@requires("jobs:view")
+@blueprint.response(200, WaitingOut)
+def waiting(row_id: int) -> dict[str, Any]:
+    """Why the job is not running: what the claim asks for, and which of it does not hold"""
+    return eligibility.waiting(_job(row_id).id)
+
+
+@blueprint.get(f"/{ROW}/lost-attempts")
+@requires("jobs:view")
+@blueprint.response(200, LostAttemptOut(many=True))
+def lost_attempts(row_id: int) -> list[LostAttempt]:
+    """The attempts that ended without a result, with what their robots reported too late"""
+    return attempts.of_job(_job(row_id).id)
 
 
 @blueprint.get(f"/{ROW}/artifacts")

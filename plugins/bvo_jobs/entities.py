@@ -17,7 +17,11 @@ from .service import JobService
 
 
 def _can_cancel(job: Mapping[str, Any]) -> bool:
-    return states.CANCELED in states.TRANSITIONS[job["status"]]
+    return states.allows(job["status"], states.CANCELED, states.OPERATOR)
+
+
+def _has_ended(job: Mapping[str, Any]) -> bool:
+    return states.is_final(job["status"])
 
 
 JOB = EntityType(
@@ -31,6 +35,7 @@ JOB = EntityType(
     scope=everything,
     actions=(
         Action(name="cancel", label="Cancel", confirm="Cancel this job? Its script is stopped.", applies=_can_cancel),
+        Action(name="retry", label="Run again", operation="create", applies=_has_ended),
     ),
     columns=("id", "status", "process", "robot", "created_at", "started_at", "finished_at"),
     filters=(

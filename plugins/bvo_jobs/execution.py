@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Select, func, select, tuple_, update
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import Conflict, NotFound
 
 from bvo import events, leases, registry, settings, tokens
 from bvo.database import db, transaction, utcnow
 from bvo_hookspecs import EntityType
+from bvo_processes.models import Process
 
-from . import states
+from . import attempts, states
+from .eligibility import READY, RUNNING, full_processes, may_claim
 from .models import Job
 from .service import JobService
 
-PENDING, RUNNING = Job.status == literal_column("'pending'"), Job.status == literal_column("'running'")
-"""As literals, so that the partial indexes are seen to apply."""
+CONFIRM = timedelta(seconds=15)
+"""For so long a claim holds that the robot has not confirmed, where it said that it would."""
+END_OF_RANKS = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -32,26 +36,95 @@ class Claimed:
     lease_token: str
 
 
-def claim(robot_id: int) -> Claimed | None:
-    """Give the oldest pending job that this robot may run, if it is not busy. One robot holds one job at a time."""
-    with transaction() as session:
-        if session.scalar(select(Job.id).where(RUNNING, Job.robot_id == robot_id).limit(1)) is not None:
-            return None
-        lease = leases.claim(
-            session,
-            Job,
-            PENDING,
-            or_(Job.robot_id == robot_id, Job.robot_id.is_(None)),
-            ttl=lease_time(),
-            status=states.RUNNING,
-            robot_id=robot_id,
-            started_at=utcnow(),
-        )
-        if not lease.ids:
-            return None
-        job = session.get_one(Job, lease.ids[0])
-        events.emit("started", _entity(), job)
-        return Claimed(job, lease.token)
+class _Full(Exception):
+    """Another robot was first to take the last place of a process."""
+
+
+def claim(robot_id: int, *, confirms: bool = False, key: str | None = None) -> Claimed | None:
+    """Give the first of the pending jobs that this robot may run, by priority and age, if it is not busy.
+
+    A robot that `confirms` renews before it starts; until then the claim holds for a moment only. Asking again with the
+    same `key` (an Idempotency-Key) gives the same job again: the answer was lost.
+    """
+    digest = tokens.digest(key) if key else None
+    full: list[int] = []
+    while True:
+        try:
+            with transaction() as session:
+                return _again(session, robot_id, digest) or _claim(session, robot_id, confirms, digest, full)
+        except _Full as process:
+            full.append(process.args[0])
+
+
+def _again(session: Session, robot_id: int, key: str | None) -> Claimed | None:
+    if key is None:
+        return None
+    mine = select(Job).where(RUNNING, Job.robot_id == robot_id, Job.claim_key == key).with_for_update(of=Job)
+    job = session.scalars(mine).one_or_none()
+    if job is None:
+        return None
+    token = tokens.new("bvol")
+    job.lease_hash = tokens.digest(token)
+    return Claimed(job, token)
+
+
+def _claim(session: Session, robot_id: int, confirms: bool, key: str | None, full: Sequence[int]) -> Claimed | None:
+    if not may_claim(session, robot_id):
+        return None
+    now = utcnow()
+    lease = leases.take(
+        session,
+        Job,
+        _first(robot_id, [*full, *full_processes(session)]),
+        ttl=CONFIRM if confirms else lease_time(),
+        status=states.RUNNING,
+        robot_id=robot_id,
+        started_at=now,
+        confirmed_at=None if confirms else now,
+        claim_key=key,
+    )
+    if not lease.ids:
+        return None
+    job = session.get_one(Job, lease.ids[0], populate_existing=True)
+    if job.timeout_seconds:
+        job.deadline_at = now + timedelta(seconds=job.timeout_seconds)
+    _check_place(session, job)
+    session.flush()
+    events.emit("started", entity(), job)
+    return Claimed(job, lease.token)
+
+
+def _first(robot_id: int, full: Sequence[int]) -> ColumnElement[int]:
+    """The id of the job to claim: the first of the robot's own, or one of everybody's that comes before it.
+
+    Two walks along two partial indexes, each of which ends at its first row. The robot's own is locked first, which
+    takes it from nobody; one of everybody's is locked only to be taken, so that no other robot skips it in vain.
+    """
+    own = _walk(Job.robot_id == robot_id, full).cte("own")
+    position = tuple_(
+        func.coalesce(select(own.c.rank).scalar_subquery(), END_OF_RANKS),
+        func.coalesce(select(own.c.id).scalar_subquery(), END_OF_RANKS),
+    )
+    shared = _walk(Job.robot_id.is_(None), full).where(tuple_(Job.rank, Job.id) < position).cte("shared")
+    chosen = func.coalesce(select(shared.c.id).scalar_subquery(), select(own.c.id).scalar_subquery())
+    return select(chosen).scalar_subquery()
+
+
+def _walk(whose: ColumnElement[bool], full: Sequence[int]) -> Select[int, int]:
+    query = select(Job.id, Job.rank).where(READY, whose).order_by(Job.rank, Job.id).limit(1)
+    if full:
+        query = query.where(Job.process_id.not_in(full))
+    return query.with_for_update(skip_locked=True)
+
+
+def _check_place(session: Session, job: Job) -> None:
+    """Raise _Full where the process allows fewer jobs at once than run now, this one included."""
+    if job.process.max_running_jobs is None:
+        return
+    process = session.get_one(Process, job.process_id, with_for_update={"of": Process}, populate_existing=True)
+    count = session.scalar(select(func.count(Job.id)).where(RUNNING, Job.process_id == process.id))
+    if process.max_running_jobs is not None and (count or 0) > process.max_running_jobs:
+        raise _Full(process.id)
 
 
 def held(job_id: int, robot_id: int, lease_token: str | None) -> Job:
@@ -60,9 +133,9 @@ def held(job_id: int, robot_id: int, lease_token: str | None) -> Job:
     A client that sends no lease is judged by its robot alone: older runners know none.
     """
     job = db.session.get(Job, job_id)
-    if job is None or job.robot_id != robot_id:
+    if job is None or (job.robot_id != robot_id and attempts.lost(job_id, robot_id, lease_token) is None):
         raise NotFound(f"Job not found: this robot does not hold the job {job_id}.")
-    if job.status != states.RUNNING or not _fits(job, lease_token):
+    if job.status != states.RUNNING or job.robot_id != robot_id or not _fits(job, lease_token):
         raise Conflict(f"Job {job_id} is {job.status} and no longer held by this attempt. Stop working on it.")
     return job
 
@@ -81,59 +154,60 @@ def held_by_lease(robot_id: int | None, lease_token: str | None) -> Job:
     return running
 
 
-def _fits(job: Job, lease_token: str | None) -> bool:
-    """True where the lease is the job's; also where none was sent, as older runners do."""
-    return not lease_token or job.lease_hash == tokens.digest(lease_token)
-
-
 def renew(robot_id: int, lease_tokens: Mapping[int, str] | None) -> dict[int, str]:
-    """Keep what the robot still holds, and tell it for each job: `valid`, `stop` (cancelled) or `lost`.
+    """Keep what the robot still holds, and tell it for each job: `valid`, `stop` (cancelled, or out of time) or `lost`.
 
-    `lease_tokens` maps job ids to leases; None comes from an older runner, whose one job is kept by its robot's name.
+    The first renewal of a claim confirms it. `lease_tokens` maps job ids to leases; None comes from an older runner,
+    whose one job is kept by its robot's name.
     """
     with transaction() as session:
         if lease_tokens is None:
-            expires = utcnow() + lease_time()
             session.execute(
                 update(Job)
                 .where(RUNNING, Job.robot_id == robot_id)
-                .values(lease_expires_at=expires)
+                .values(lease_expires_at=utcnow() + lease_time())
                 .execution_options(synchronize_session=False)
             )
             return {}
         return {
-            job_id: "valid" if _renew_one(session, job_id, token) else _why_lost(job_id, token)
+            job_id: "valid" if _renew_one(session, robot_id, job_id, token) else _why_lost(job_id, robot_id, token)
             for job_id, token in lease_tokens.items()
         }
 
 
 def finish(job_id: int, robot_id: int, lease_token: str | None, outcome: Mapping[str, Any]) -> Job:
-    """Accept the result of the attempt that holds the job. The same again changes nothing; another is a Conflict."""
+    """Accept the result of the attempt that holds the job. The same again changes nothing; another is a Conflict.
+
+    What an attempt reports after it has lost the job is a Conflict, too, and is kept beside the job.
+    """
     fingerprint = hashlib.sha256(json.dumps(outcome, sort_keys=True).encode()).hexdigest()
+    try:
+        with transaction() as session:
+            known = session.get(
+                Job, job_id, with_for_update={"of": Job}
+            )  # a cancel at the same time waits, or was first
+            if known and known.robot_id == robot_id and known.result_fingerprint == fingerprint:
+                return known
+            return _finished(session, held(job_id, robot_id, lease_token), outcome, fingerprint)
+    except Conflict:
+        attempts.keep_late(job_id, robot_id, lease_token, outcome)
+        raise
+
+
+def stopped(job_id: int, robot_id: int, lease_token: str | None, words: str) -> None:
+    """Note beside a cancelled job how its script ended. Raises NotFound, or Conflict where it was not cancelled."""
     with transaction() as session:
-        known = session.get(Job, job_id, with_for_update={"of": Job})  # a cancel at the same time waits, or was first
-        if known and known.robot_id == robot_id and known.result_fingerprint == fingerprint:
-            return known
-        job = held(job_id, robot_id, lease_token)
-        before = events.snapshot(_entity(), job)
-        states.check(job.status, outcome["status"])
-        job.status, job.finished_at, job.result_fingerprint = outcome["status"], utcnow(), fingerprint
-        job.result, job.error_message = _result(outcome), outcome.get("error_message")
+        job = session.get(Job, job_id, with_for_update={"of": Job})
+        if job is None or job.robot_id != robot_id:
+            raise NotFound(f"Job not found: this robot does not hold the job {job_id}.")
+        if job.status != states.CANCELED or not _fits(job, lease_token):
+            raise Conflict(f"Job {job_id} is {job.status}, so nothing was to be stopped.")
+        if job.stop_report == words:
+            return
+        before = events.snapshot(entity(), job)
+        job.stop_report = words
         session.flush()
-        events.emit(job.status, _entity(), job, before=before)
-        return job
-
-
-def fail_lost_jobs() -> None:
-    """Fail the running jobs whose lease has run out: their robots are gone. Nothing is started a second time."""
-    with transaction() as session:
-        lost = select(Job).where(RUNNING, leases.expired(Job)).limit(100).with_for_update(skip_locked=True, of=Job)
-        for job in session.scalars(lost):
-            before = events.snapshot(_entity(), job)
-            job.status, job.finished_at = states.FAILED, utcnow()
-            job.error_message = "lease_lost: the robot was not heard of any more while it ran this job."
-            session.flush()
-            events.emit(states.FAILED, _entity(), job, before=before)
+        events.emit("stopped", entity(), job, before=before)
 
 
 def holds_package(robot_id: int, package_id: int) -> bool:
@@ -146,20 +220,38 @@ def lease_time() -> timedelta:
     return timedelta(seconds=settings.get("jobs.lease_seconds"))
 
 
-def _renew_one(session: Any, job_id: int, token: str) -> int:
-    return leases.renew(session, Job, token, lease_time(), RUNNING, Job.id == job_id)
+def entity() -> EntityType:
+    return registry.current().service(JobService).entity
 
 
-def _why_lost(job_id: int, token: str) -> str:
-    query = select(Job.status).where(Job.id == job_id, Job.lease_hash == tokens.digest(token))
-    return "stop" if db.session.scalar(query) == states.CANCELED else "lost"
+def _finished(session: Session, job: Job, outcome: Mapping[str, Any], fingerprint: str) -> Job:
+    before = events.snapshot(entity(), job)
+    states.check(job.status, outcome["status"], states.RESULT)
+    job.status, job.finished_at, job.result_fingerprint = outcome["status"], utcnow(), fingerprint
+    job.result, job.error_message = _result(outcome), outcome.get("error_message")
+    session.flush()
+    events.emit(job.status, entity(), job, before=before)
+    return job
+
+
+def _fits(job: Job, lease_token: str | None) -> bool:
+    """True where the lease is the job's; also where none was sent, as older runners do."""
+    return not lease_token or job.lease_hash == tokens.digest(lease_token)
+
+
+def _renew_one(session: Session, robot_id: int, job_id: int, token: str) -> int:
+    mine = (RUNNING, Job.id == job_id, Job.robot_id == robot_id)
+    confirmed = func.coalesce(Job.confirmed_at, utcnow())
+    return leases.renew(session, Job, token, lease_time(), *mine, confirmed_at=confirmed)
+
+
+def _why_lost(job_id: int, robot_id: int, token: str) -> str:
+    """`stop` where somebody decided it, so that the script is ended with grace; else `lost`."""
+    found = attempts.lost(job_id, robot_id, token)
+    return "stop" if found and found.reason in attempts.DECIDED else "lost"
 
 
 def _result(outcome: Mapping[str, Any]) -> dict[str, Any] | None:
     """The reference keeps the log's tail inside the result."""
     result, logs = outcome.get("result"), outcome.get("logs")
     return result if logs is None else {**(result or {}), "logs": logs}
-
-
-def _entity() -> EntityType:
-    return registry.current().service(JobService).entity

@@ -15,7 +15,14 @@ GROUP = SettingsGroup(
             field=fields.Integer(strict=True, validate=validate.Range(15, 3600)),
             default=60,
             unit="s",
-            help="A running job whose robot is silent for this long counts as lost, and fails.",
+            help="A running job whose robot is silent for this long counts as lost.",
+        ),
+        Setting(
+            name="sweep_seconds",
+            field=fields.Integer(strict=True, validate=validate.Range(1, 60)),
+            default=5,
+            unit="s",
+            help="How often the workers look for lost jobs, and for those that are out of time.",
         ),
         Setting(
             name="heartbeat_seconds",
@@ -23,6 +30,12 @@ GROUP = SettingsGroup(
             default=10,
             unit="s",
             help="How often a robot reports that it is alive.",
+        ),
+        Setting(
+            name="draining",
+            field=fields.Boolean(),
+            default=False,
+            help="Whether robots end what they run and get nothing new, e.g. before an upgrade.",
         ),
         Setting(
             name="log_max_kilobytes",

@@ -19,15 +19,26 @@ def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Inde
     return Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
 
 
+READY = "status = 'pending' AND available_at IS NULL"
+
+
 class Job(Base, Leased):
-    """One execution. What it runs is pinned when it is made: script, package version and digest stay the same."""
+    """One execution. What it runs is pinned when it is made: script, package version and digest stay the same.
+
+    `rank` is the negated priority: a claim walks its index upwards. `available_at` is null as soon as the job may be
+    claimed. `is_assigned` says that it was made for its robot, which then does not change when an attempt is lost.
+    `confirmed_at` is null between a claim and the robot's word that it heard of it.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (
-        _partial("ix_jobs_pending_any", "id", where="status = 'pending' AND robot_id IS NULL"),
-        _partial("ix_jobs_pending_robot", "robot_id", "id", where="status = 'pending' AND robot_id IS NOT NULL"),
+        _partial("ix_jobs_open", "rank", "id", where=f"{READY} AND robot_id IS NULL"),
+        _partial("ix_jobs_assigned", "robot_id", "rank", "id", where=f"{READY} AND robot_id IS NOT NULL"),
+        _partial("ix_jobs_waiting", "available_at", where="status = 'pending' AND available_at IS NOT NULL"),
         _partial("uq_jobs_running_robot", "robot_id", where="status = 'running'", unique=True),
         _partial("ix_jobs_lease", "lease_expires_at", where="status = 'running'"),
+        _partial("ix_jobs_deadline", "deadline_at", where="status = 'running' AND deadline_at IS NOT NULL"),
+        _partial("ix_jobs_running_process", "process_id", where="status = 'running'"),
         Index("ix_jobs_status", "status", "id"),
         Index("ix_jobs_process", "process_id", "id"),
         Index("ix_jobs_robot", "robot_id", "id"),
@@ -43,11 +54,24 @@ class Job(Base, Leased):
     package_version: Mapped[str]
     package_sha256: Mapped[str]
     robot_id: Mapped[int | None] = mapped_column(ForeignKey("robots.id"))
+    is_assigned: Mapped[bool] = mapped_column(default=False)
     status: Mapped[str] = mapped_column(default="pending")
+    rank: Mapped[int] = mapped_column(default=0)
+    max_attempts: Mapped[int] = mapped_column(default=1)
+    retry_delay_seconds: Mapped[int] = mapped_column(default=30)
+    timeout_seconds: Mapped[int | None]
+    available_at: Mapped[datetime | None]
+    deadline_at: Mapped[datetime | None]
+    confirmed_at: Mapped[datetime | None]
+    claim_key: Mapped[str | None]
     parameters: Mapped[dict[str, Any] | None] = mapped_column(Json)
     result: Mapped[dict[str, Any] | None] = mapped_column(Json)
     result_fingerprint: Mapped[str | None]
+    error_code: Mapped[str | None]
     error_message: Mapped[str | None]
+    canceled_by: Mapped[str | None]
+    stop_report: Mapped[str | None]
+    retried_from_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"), index=True)
     logs_path: Mapped[str | None]
     progress: Mapped[dict[str, Any] | None] = mapped_column(Json)
     log_characters: Mapped[int] = mapped_column(default=0)
@@ -61,6 +85,15 @@ class Job(Base, Leased):
     def name(self) -> str:
         """What people call it: a job has no name of its own."""
         return f"{self.process.name} #{self.id}"
+
+    @property
+    def priority(self) -> int:
+        """Higher comes first."""
+        return -self.rank
+
+    @priority.setter
+    def priority(self, value: int) -> None:
+        self.rank = -value
 
 
 class LogChunk(Base):
@@ -93,6 +126,22 @@ class Artifact(Base):
     @property
     def store_key(self) -> str:
         return store_key(self.job_id, self.sha256)
+
+
+class LostAttempt(Base):
+    """An attempt that ended without a result: what became of it, and what its robot reported afterwards, in vain."""
+
+    __tablename__ = "job_lost_attempts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    attempt: Mapped[int]
+    robot_id: Mapped[int | None]
+    lease_hash: Mapped[str | None]
+    reason: Mapped[str]
+    lost_at: Mapped[datetime] = mapped_column(default=utcnow)
+    late_report: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    late_at: Mapped[datetime | None]
 
 
 def store_key(job_id: int, sha256: str) -> str:

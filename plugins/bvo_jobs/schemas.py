@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from bvo_processes.schemas import ProcessSummary
+from bvo_processes.schemas import MAX_ATTEMPTS, RETRY_DELAY, TIMEOUT, ProcessSummary
 from bvo_robots.schemas import RobotOut
 
 from . import states
@@ -18,6 +18,12 @@ class JobIn(Schema):
     robot_id = fields.Integer(
         allow_none=True, validate=ID, metadata={"description": "Only this robot may run it; left out: any robot"}
     )
+    priority = fields.Integer(
+        validate=validate.Range(-1000, 1000), metadata={"description": "Higher comes first; 0 where left out"}
+    )
+    timeout_seconds = TIMEOUT
+    max_attempts = MAX_ATTEMPTS
+    retry_delay_seconds = RETRY_DELAY
     status = fields.String(validate=validate.OneOf(states.STATES), metadata={"description": "Only when changing a job"})
     result = fields.Dict(keys=fields.String(), allow_none=True, metadata={"description": "Only when changing a job"})
     error_message = fields.String(
@@ -36,10 +42,20 @@ class JobOut(Schema):
     package_sha256 = fields.String()
     robot_id = fields.Integer()
     status = fields.String()
-    attempt = fields.Integer()
+    priority = fields.Integer()
+    attempt = fields.Integer(metadata={"description": "How often it was started"})
+    max_attempts = fields.Integer()
+    retry_delay_seconds = fields.Integer()
+    timeout_seconds = fields.Integer()
+    available_at = fields.AwareDateTime(metadata={"description": "Not claimed before; null: at once"})
+    deadline_at = fields.AwareDateTime(metadata={"description": "When the running attempt is out of time"})
+    retried_from_id = fields.Integer(metadata={"description": "The job that this one repeats"})
     parameters = fields.Raw()
     result = fields.Raw()
+    error_code = fields.String(metadata={"description": "lease_lost, timeout or poison, where no script said it"})
     error_message = fields.String()
+    canceled_by = fields.String()
+    stop_report = fields.String(metadata={"description": "How the script ended after the cancel, as its robot saw it"})
     logs_path = fields.String()
     progress = fields.Raw(metadata={"description": "{fraction: 0 to 1 or null, message}"})
     created_at = fields.AwareDateTime()
@@ -47,6 +63,30 @@ class JobOut(Schema):
     finished_at = fields.AwareDateTime()
     process = fields.Nested(ProcessSummary)
     robot = fields.Nested(RobotOut)
+
+
+class WaitingRobot(Schema):
+    robot_id = fields.Integer()
+    robot = fields.String()
+    reasons = fields.List(fields.String(), metadata={"description": "Empty: this robot may take the job now"})
+
+
+class WaitingOut(Schema):
+    waiting = fields.Boolean()
+    reasons = fields.List(fields.String(), metadata={"description": "What keeps every robot from it"})
+    robots = fields.List(fields.Nested(WaitingRobot))
+
+
+class LostAttemptOut(Schema):
+    """An attempt that ended without a result."""
+
+    id = fields.Integer()
+    attempt = fields.Integer()
+    robot_id = fields.Integer()
+    reason = fields.String(metadata={"description": "lease_lost, timeout, canceled or settled"})
+    lost_at = fields.AwareDateTime()
+    late_report = fields.Raw(metadata={"description": "What its robot reported afterwards, with no effect"})
+    late_at = fields.AwareDateTime()
 
 
 class LogQuery(Schema):

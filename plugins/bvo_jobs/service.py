@@ -8,14 +8,17 @@ from typing import Any
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Conflict, NotFound
 
-from bvo import events
+from bvo import access, events
 from bvo.database import transaction, utcnow
 from bvo.entities import Service, refuse_when_creating
 from bvo_processes.models import Process
 from bvo_robots.models import Robot
 
-from . import states
+from . import attempts, states
 from .models import Job
+
+OPTIONS = ("timeout_seconds", "max_attempts", "retry_delay_seconds")
+"""How a job runs, where it does not say it itself: as its process says."""
 
 
 class JobService(Service[Job]):
@@ -27,22 +30,36 @@ class JobService(Service[Job]):
         with transaction() as session:
             process = _runnable(session, data["process_id"])
             _check_robot(session, data.get("robot_id"))
-            job = Job(
-                process=process,
-                process_version=process.version,
-                script_path=process.script_path,
-                package_id=process.package_id,
-                package_name=process.package.name,
-                package_version=process.package.version,
-                package_sha256=process.package.sha256,
-                robot_id=data.get("robot_id"),
-                parameters=data.get("parameters"),
-            )
-            session.add(job)
-            session.flush()
-            session.refresh(job)
-            events.emit("created", self.entity, job)
-            return job
+            options = {name: data.get(name, getattr(process, name)) for name in OPTIONS}
+            return self._add(session, process, {**options, **data})
+
+    def retry(self, row_id: int) -> Job:
+        """Queue the same again: a new job of the process as it is now, which names the one that it repeats."""
+        with transaction() as session:
+            origin = self.get(row_id)
+            if not states.is_final(origin.status):
+                raise Conflict(f"Job {origin.id} is {origin.status}. Only a job that has ended can be repeated.")
+            process = _runnable(session, origin.process_id)
+            again = {name: getattr(origin, name) for name in (*OPTIONS, "parameters", "priority")}
+            robot_id = origin.robot_id if origin.is_assigned else None
+            return self._add(session, process, {**again, "robot_id": robot_id, "retried_from_id": origin.id})
+
+    def _add(self, session: Session, process: Process, values: Mapping[str, Any]) -> Job:
+        job = Job(
+            process_version=process.version,
+            script_path=process.script_path,
+            package_id=process.package_id,
+            package_name=process.package.name,
+            package_version=process.package.version,
+            package_sha256=process.package.sha256,
+            is_assigned=values.get("robot_id") is not None,
+            **{**values, "process_id": process.id},
+        )
+        session.add(job)
+        session.flush()
+        session.refresh(job)
+        events.emit("created", self.entity, job)
+        return job
 
     def update(self, row_id: int, data: Mapping[str, Any]) -> Job:
         """Change a pending job's robot or parameters, or settle a job by hand. What a job was made of never changes.
@@ -59,6 +76,9 @@ class JobService(Service[Job]):
             before = events.snapshot(self.entity, job)
             for name, value in changed.items():
                 setattr(job, name, value)
+            job.is_assigned = job.robot_id is not None if "robot_id" in changed else job.is_assigned
+            if job.status != before["status"]:
+                _note_end(session, job, before["status"])
             if states.is_final(job.status):
                 job.finished_at = utcnow()
             session.flush()
@@ -72,11 +92,20 @@ class JobService(Service[Job]):
             job = self.get(row_id)
             session.refresh(job, ["status"], with_for_update=True)  # a result at the same time waits, or was first
             before = events.snapshot(self.entity, job)
-            states.check(job.status, states.CANCELED)
+            states.check(job.status, states.CANCELED, states.OPERATOR)
             job.status, job.finished_at = states.CANCELED, utcnow()
+            _note_end(session, job, before["status"])
             session.flush()
             events.emit("canceled", self.entity, job, before=before)
             return job
+
+
+def _note_end(session: Session, job: Job, before: str) -> None:
+    """Keep who cancelled the job, and that the attempt that ran it ends without its result."""
+    canceled = job.status == states.CANCELED
+    job.canceled_by = access.principal().name if canceled else None
+    if before == states.RUNNING:
+        attempts.note(session, job, attempts.CANCELED if canceled else attempts.SETTLED)
 
 
 def _check_change(session: Session, job: Job, changed: Mapping[str, Any]) -> None:
@@ -89,11 +118,11 @@ def _check_change(session: Session, job: Job, changed: Mapping[str, Any]) -> Non
     if status == states.RUNNING != job.status:
         raise Conflict("Only a robot starts a job. Leave it pending until one claims it.")
     if job.status != status:
-        states.check(job.status, status)
+        states.check(job.status, status, states.OPERATOR)
     elif {"result", "error_message"} & set(changed):
         raise Conflict("A result belongs to a job that ends: send it with the status completed or failed.")
-    if job.status != states.PENDING and {"robot_id", "parameters"} & set(changed):
-        raise Conflict(f"A robot works on job {job.id} already: its robot and parameters can't change.")
+    if job.status != states.PENDING and {"robot_id", "parameters", "priority", *OPTIONS} & set(changed):
+        raise Conflict(f"A robot works on job {job.id} already: only its status can change now.")
     _check_robot(session, changed.get("robot_id"))
 
 

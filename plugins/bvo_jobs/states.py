@@ -1,4 +1,4 @@
-"""The states of a job, and the only place that knows which may follow which."""
+"""The states of a job, and the only place that knows what leads from one to another."""
 
 from __future__ import annotations
 
@@ -6,21 +6,31 @@ from werkzeug.exceptions import Conflict
 
 PENDING, RUNNING, COMPLETED, FAILED, CANCELED = "pending", "running", "completed", "failed", "canceled"
 STATES = (PENDING, RUNNING, COMPLETED, FAILED, CANCELED)
+
+CLAIM, RESULT, OPERATOR, LEASE_LOST, DEADLINE = "claim", "result", "operator", "lease_lost", "deadline"
+"""What changes a job's state: a robot takes it, or reports; a person; a robot's silence; the time it may take."""
+
 TRANSITIONS = {
-    PENDING: frozenset({RUNNING, CANCELED}),
-    RUNNING: frozenset({COMPLETED, FAILED, CANCELED}),
-    COMPLETED: frozenset[str](),
-    FAILED: frozenset[str](),
-    CANCELED: frozenset[str](),
+    (PENDING, RUNNING): {CLAIM},
+    (PENDING, CANCELED): {OPERATOR},
+    (RUNNING, COMPLETED): {RESULT, OPERATOR},
+    (RUNNING, FAILED): {RESULT, OPERATOR, LEASE_LOST, DEADLINE},
+    (RUNNING, CANCELED): {OPERATOR},
+    (RUNNING, PENDING): {LEASE_LOST},
 }
 
 
 def is_final(status: str) -> bool:
     """True where nothing can follow."""
-    return not TRANSITIONS[status]
+    return not any(before == status for before, _ in TRANSITIONS)
 
 
-def check(status: str, following: str) -> None:
-    """Raise Conflict where a job that is `status` can't become `following`."""
-    if following not in TRANSITIONS[status]:
+def allows(status: str, following: str, cause: str) -> bool:
+    """True where `cause` may lead from one state to the other."""
+    return cause in TRANSITIONS.get((status, following), ())
+
+
+def check(status: str, following: str, cause: str) -> None:
+    """Raise Conflict where a job that is `status` can't become `following` by this `cause`."""
+    if not allows(status, following, cause):
         raise Conflict(f"A job that is {status} can't become {following}.")

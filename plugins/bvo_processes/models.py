@@ -10,7 +10,11 @@ from bvo_packages.models import Package
 
 
 class Process(Base, Timestamps):
-    """A script of a package under a name of its own. `version` counts the changes of package and script."""
+    """A script of a package under a name of its own. `version` counts the changes of package and script.
+
+    How its jobs run, where they do not say it themselves: `timeout_seconds`, `max_attempts`, `retry_delay_seconds`;
+    and how many of them may run at once (`max_running_jobs`).
+    """
 
     __tablename__ = "processes"
 
@@ -21,4 +25,8 @@ class Process(Base, Timestamps):
     script_path: Mapped[str]
     is_active: Mapped[bool] = mapped_column(default=True)
     version: Mapped[int] = mapped_column(default=1)
+    timeout_seconds: Mapped[int | None]
+    max_attempts: Mapped[int] = mapped_column(default=1)
+    retry_delay_seconds: Mapped[int] = mapped_column(default=30)
+    max_running_jobs: Mapped[int | None]
     package: Mapped[Package] = relationship(lazy="joined")

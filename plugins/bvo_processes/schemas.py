@@ -6,6 +6,20 @@ from marshmallow import Schema, fields, validate
 
 from bvo_packages.schemas import PackageOut
 
+TIMEOUT = fields.Integer(
+    allow_none=True,
+    validate=validate.Range(1, 30 * 86_400),
+    metadata={"description": "How long a job may run, in seconds"},
+)
+MAX_ATTEMPTS = fields.Integer(
+    validate=validate.Range(1, 100),
+    metadata={"description": "How often a job may be started: with 1, one whose robot is lost fails"},
+)
+RETRY_DELAY = fields.Integer(
+    validate=validate.Range(0, 86_400),
+    metadata={"description": "Seconds to wait before the second attempt; twice as long before each further one"},
+)
+
 
 class ProcessIn(Schema):
     name = fields.String(required=True, validate=validate.Length(1, 200))
@@ -17,6 +31,12 @@ class ProcessIn(Schema):
         metadata={"description": "The path of a .py file in the package"},
     )
     is_active = fields.Boolean()
+    timeout_seconds = TIMEOUT
+    max_attempts = MAX_ATTEMPTS
+    retry_delay_seconds = RETRY_DELAY
+    max_running_jobs = fields.Integer(
+        allow_none=True, validate=validate.Range(1, 100_000), metadata={"description": "How many may run at once"}
+    )
 
 
 class ProcessSummary(Schema):
@@ -29,6 +49,10 @@ class ProcessSummary(Schema):
     script_path = fields.String()
     is_active = fields.Boolean()
     version = fields.Integer()
+    timeout_seconds = fields.Integer()
+    max_attempts = fields.Integer()
+    retry_delay_seconds = fields.Integer()
+    max_running_jobs = fields.Integer()
     created_at = fields.AwareDateTime()
     updated_at = fields.AwareDateTime()
 

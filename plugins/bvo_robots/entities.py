@@ -25,7 +25,11 @@ ROBOT = EntityType(
         search(Robot.name, Robot.machine_info),
         equals(Robot.status, fields.String(validate=validate.OneOf(("online", "offline")))),
     ),
-    actions=(Action(name="heartbeat", label="Mark as online", applies=lambda robot: robot["status"] != "online"),),
+    actions=(
+        Action(name="heartbeat", label="Mark as online", applies=lambda robot: robot["status"] != "online"),
+        Action(name="drain", label="Drain", applies=lambda robot: not robot["is_draining"]),
+        Action(name="resume", label="Resume", applies=lambda robot: robot["is_draining"]),
+    ),
     secrets=frozenset({"api_token"}),
     nav=NavItem(name="robots", label="Robots", order=40),
 )

@@ -22,6 +22,7 @@ class Robot(Base, Timestamps):
     machine_id: Mapped[int | None] = mapped_column(ForeignKey("machines.id"), index=True)
     machine_info: Mapped[str | None]
     credential_asset_id: Mapped[int | None]
+    is_draining: Mapped[bool] = mapped_column(default=False)
     last_heartbeat: Mapped[datetime | None]
     api_token_hash: Mapped[str | None] = mapped_column(unique=True)
 

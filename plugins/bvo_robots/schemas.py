@@ -26,6 +26,7 @@ class RobotOut(Schema):
     machine_id = fields.Integer()
     machine_info = fields.String()
     credential_asset_id = fields.Integer()
+    is_draining = fields.Boolean(metadata={"description": "It ends what it runs, and gets nothing new"})
     last_heartbeat = fields.AwareDateTime()
     current_job_id = fields.Integer(dump_default=None)
     api_token = fields.String(metadata={"description": "Shown once, when the robot is created"})

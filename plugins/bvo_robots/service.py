@@ -44,6 +44,14 @@ class RobotService(Creates[Robot], Updates[Robot], Deletes[Robot]):
         self.beat(row_id, None)
         return self.get(row_id)
 
+    def drain(self, row_id: int) -> Robot:
+        """Let the robot end what it runs, and give it nothing new."""
+        return self._set_draining(row_id, draining=True)
+
+    def resume(self, row_id: int) -> Robot:
+        """Give the robot work again."""
+        return self._set_draining(row_id, draining=False)
+
     def rotate_token(self, robot: Robot) -> str:
         """Give the robot a new token; the old one ends."""
         token = tokens.new("bvor")
@@ -65,6 +73,10 @@ class RobotService(Creates[Robot], Updates[Robot], Deletes[Robot]):
             session.flush()
             if came_online:
                 events.emit("online", self.entity, robot)
+
+    def _set_draining(self, row_id: int, *, draining: bool) -> Robot:
+        with transaction() as session:
+            return self.change(session, self.get(row_id), {"is_draining": draining})
 
 
 def authenticate(request: Request) -> Principal | None:

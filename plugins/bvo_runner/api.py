@@ -50,7 +50,8 @@ def heartbeat(data: dict[str, Any]) -> Any:
 @blueprint.response(200, schemas.NextJobOut)
 def next_job(data: dict[str, Any]) -> Any:
     """Claim the oldest job that this robot may run"""
-    return service.next_job(service.robot_id(data.get("robot_id")))
+    robot, key = service.robot_id(data.get("robot_id")), request.headers.get("Idempotency-Key")
+    return service.next_job(robot, confirms=data["confirms"], key=key)
 
 
 @blueprint.post(f"/jobs/{ROW}/log")
@@ -87,6 +88,16 @@ def update(data: dict[str, Any], row_id: int) -> Any:
     """Report the result. The same result again is accepted; another one, or that of a lost attempt, is a conflict"""
     lease = data.pop("lease_token", None)
     execution.finish(row_id, service.robot_id(None), request.headers.get(LEASE_HEADER) or lease, data)
+    return {"status": "ok"}
+
+
+@blueprint.post(f"/jobs/{ROW}/stopped")
+@requires(None, principals=("robot",))
+@blueprint.arguments(schemas.StoppedIn)
+@blueprint.response(200, schemas.StatusOut)
+def stopped(data: dict[str, Any], row_id: int) -> Any:
+    """Tell how the script of a cancelled job was ended"""
+    execution.stopped(row_id, service.robot_id(None), request.headers.get(LEASE_HEADER), data["words"])
     return {"status": "ok"}
 
 

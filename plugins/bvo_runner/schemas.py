@@ -50,6 +50,10 @@ class HeartbeatOut(Schema):
 
 class NextJobIn(RunnerMessage):
     robot_id = fields.Integer(validate=ID)
+    confirms = fields.Boolean(
+        load_default=False,
+        metadata={"description": "It renews the lease before it starts; until then the claim holds for 15 s"},
+    )
 
 
 class JobProcess(Schema):
@@ -102,6 +106,10 @@ class UpdateIn(RunnerMessage):
     error_message = fields.String(allow_none=True)
     logs = fields.String(allow_none=True)
     lease_token = fields.String()
+
+
+class StoppedIn(RunnerMessage):
+    words = fields.String(required=True, validate=validate.Length(1, 500))
 
 
 class StatusOut(Schema):

@@ -52,9 +52,9 @@ def heartbeat(robot: int, machine_info: str | None, leases: list[dict[str, Any]]
     return {"status": "ok", "leases": [{"job_id": job, "state": state} for job, state in states.items()]}
 
 
-def next_job(robot: int) -> dict[str, Any]:
+def next_job(robot: int, *, confirms: bool, key: str | None) -> dict[str, Any]:
     """What a runner gets for `next-job`."""
-    claimed = execution.claim(robot)
+    claimed = execution.claim(robot, confirms=confirms, key=key)
     if claimed is None:
         return {"job": None}
     job, seconds = claimed.job, settings.read("jobs")
@@ -79,7 +79,7 @@ def next_job(robot: int) -> dict[str, Any]:
             "lease_token": claimed.lease_token,
             "lease_seconds": seconds["lease_seconds"],
             "heartbeat_seconds": min(seconds["heartbeat_seconds"], seconds["lease_seconds"] // 3),
-            "timeout_seconds": None,
+            "timeout_seconds": job.timeout_seconds,
             "process": process,
             "package": package,
         }

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
 
 from bvo import registry
-from bvo.database import transaction, utcnow
-from bvo_jobs.execution import fail_lost_jobs
-from bvo_jobs.models import Job
+from bvo.database import transaction
 from bvo_jobs.service import JobService
 from support.api import Api, zipped
 from support.problems import refused
@@ -126,30 +122,6 @@ def test_a_robot_is_told_to_stop_a_canceled_job_and_its_result_comes_too_late(wo
     refused(work.log(1, "late"), 409, "Stop")
     refused(work.artifact(b"late", "late.txt"), 409, "Stop")
     assert work.now()["status"] == "canceled"
-
-
-def test_a_job_whose_robot_is_silent_fails_once_and_its_result_is_refused(app: Flask, work: Work, state: State) -> None:
-    with app.app_context():
-        fail_lost_jobs()
-        assert work.now()["status"] == "running"
-        with transaction() as session:
-            session.execute(update(Job).values(lease_expires_at=utcnow() - timedelta(seconds=1)))
-        fail_lost_jobs()
-        fail_lost_jobs()
-    lost = work.now()
-    assert (lost["status"], lost["error_message"].partition(":")[0]) == ("failed", "lease_lost")
-    assert lost["finished_at"] is not None
-    with state.unchanged():
-        refused(work.finish(), 409, "failed")
-        refused(work.finish(status="failed"), 409, "failed")
-    assert work.beat() == "lost"
-    assert len(work.admin.ok(work.admin.get("/api/audit?action=job.failed"))["items"]) == 1
-
-
-def test_an_expired_lease_can_not_be_renewed(app: Flask, work: Work) -> None:
-    with app.app_context(), transaction() as session:
-        session.execute(update(Job).values(lease_expires_at=utcnow() - timedelta(seconds=1)))
-    assert work.beat() == "lost"
 
 
 def test_a_result_that_comes_during_a_cancel_does_not_undo_it(app: Flask, work: Work) -> None:

@@ -1,0 +1,137 @@
+"""What ends or repeats jobs by itself: lost leases, deadlines, waits that are over. Runs in every worker; no leader."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.orm import Session
+
+from bvo import events, leases, settings
+from bvo.database import transaction, utcnow
+
+from . import attempts, states
+from .eligibility import PENDING, RUNNING
+from .execution import entity, lease_time
+from .models import Job
+
+log = logging.getLogger(__name__)
+
+BATCH = 100
+MAX_DELAY = timedelta(hours=1)
+JUMP = timedelta(seconds=5)
+"""The wall clock and the monotonic one may differ by so much between two sweeps; more is a jump."""
+LOST = "lease_lost: the robot was not heard of any more while it ran this job."
+POISON = f"poison: {attempts.POISONOUS} robots were lost while they ran this job. It may be the reason itself."
+
+
+@dataclass
+class Clock:
+    """Sees jumps of the wall clock: it compares how far it and the monotonic clock went since the last look."""
+
+    _wall: datetime = field(default_factory=utcnow)
+    _steady: float = field(default_factory=time.monotonic)
+
+    def is_due(self, seconds: float) -> bool:
+        """True where the last look at the clocks was so long ago."""
+        return time.monotonic() - self._steady >= seconds
+
+    def jumped(self) -> bool:
+        wall, steady = utcnow(), time.monotonic()
+        drift = (wall - self._wall) - timedelta(seconds=steady - self._steady)
+        self._wall, self._steady = wall, steady
+        return abs(drift) > JUMP
+
+
+clock = Clock()
+
+
+def sweep() -> None:
+    """Look at everything that has its time, every `jobs.sweep_seconds`. Each job is judged once, whoever looks."""
+    if not clock.is_due(settings.get("jobs.sweep_seconds")):
+        return
+    if clock.jumped():
+        log.warning("The wall clock has jumped; every running job gets a fresh lease")
+        renew_all()
+        return
+    end_waits()
+    expire_leases()
+    expire_deadlines()
+
+
+def renew_all() -> None:
+    """Count leases and deadlines of the running jobs from now on. Twice is once: any worker may do it."""
+    now = utcnow()
+    with transaction() as session:
+        running = update(Job).where(RUNNING).execution_options(synchronize_session=False)
+        session.execute(running.values(lease_expires_at=now + lease_time()))
+        for job in session.scalars(select(Job).where(RUNNING, Job.deadline_at.is_not(None))).unique():
+            job.deadline_at = now + timedelta(seconds=job.timeout_seconds or 0)
+
+
+def end_waits() -> None:
+    """Let the jobs be claimed whose wait is over."""
+    due = (PENDING, Job.available_at <= utcnow())
+    with transaction() as session:
+        session.execute(update(Job).where(*due).values(available_at=None).execution_options(synchronize_session=False))
+
+
+def expire_leases() -> None:
+    """Take the jobs from robots that are silent: what may be started again waits for that, the rest fails."""
+    with transaction() as session:
+        for job in _some(session, leases.expired(Job)):
+            before = events.snapshot(entity(), job)
+            if job.confirmed_at is None:
+                _give_back(job, attempt=job.attempt - 1)
+                kind = "released"
+            else:
+                kind = _lose(session, job)
+            session.flush()
+            events.emit(kind, entity(), job, before=before)
+
+
+def expire_deadlines() -> None:
+    """Fail the jobs that have run longer than they may. Their robots are told to stop with the next heartbeat."""
+    with transaction() as session:
+        for job in _some(session, Job.deadline_at < utcnow()):
+            before = events.snapshot(entity(), job)
+            attempts.note(session, job, attempts.TIMEOUT)
+            _fail(job, attempts.TIMEOUT, f"timeout: it ran longer than {job.timeout_seconds} s.", states.DEADLINE)
+            session.flush()
+            events.emit(states.FAILED, entity(), job, before=before)
+
+
+def _some(session: Session, condition: ColumnElement[bool]) -> list[Job]:
+    found = select(Job).where(RUNNING, condition).limit(BATCH).with_for_update(skip_locked=True, of=Job)
+    return list(session.scalars(found).unique())
+
+
+def _lose(session: Session, job: Job) -> str:
+    attempts.note(session, job, attempts.LEASE_LOST)
+    session.flush()
+    if attempts.is_poison(session, job):
+        return _fail(job, attempts.POISON, POISON, states.LEASE_LOST)
+    if job.attempt >= job.max_attempts:
+        return _fail(job, attempts.LEASE_LOST, LOST, states.LEASE_LOST)
+    delay = timedelta(seconds=job.retry_delay_seconds) * 2 ** min(job.attempt - 1, 16)
+    _give_back(job, attempt=job.attempt)
+    job.available_at = utcnow() + min(delay, MAX_DELAY) if delay else None
+    return "requeued"
+
+
+def _give_back(job: Job, attempt: int) -> None:
+    states.check(job.status, states.PENDING, states.LEASE_LOST)
+    job.status, job.attempt = states.PENDING, attempt
+    job.robot_id = job.robot_id if job.is_assigned else None
+    job.lease_hash = job.lease_expires_at = job.started_at = job.deadline_at = job.claim_key = None
+    job.progress = None
+
+
+def _fail(job: Job, code: str, words: str, cause: str) -> str:
+    states.check(job.status, states.FAILED, cause)
+    job.status, job.finished_at = states.FAILED, utcnow()
+    job.error_code, job.error_message = code, words
+    return states.FAILED
