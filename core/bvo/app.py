@@ -7,6 +7,8 @@ from typing import Any
 
 from flask import Blueprint, Flask, current_app, jsonify, redirect
 from flask_smorest import Api
+from flask_smorest import Blueprint as ApiBlueprint
+from marshmallow import Schema, fields
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
 
@@ -31,6 +33,14 @@ from . import (
 )
 from .access import public
 from .config import Config
+
+root = ApiBlueprint("root", __name__, description="The root")
+
+
+class Greeting(Schema):
+    message = fields.String(metadata={"example": "BV Orchestrator"})
+    version = fields.String(metadata={"example": __version__})
+
 
 
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:
@@ -59,10 +69,8 @@ def assemble(config: Config, contributed: registry.Registry) -> Flask:
     idempotency.init_app(app)
     session_tokens.init_app(app, config)
     secrets.init_app(app, config, idempotency_keys.COLUMNS)
-    health.init_app(app)
-    app.add_url_rule("/", "root", public(_root))
     stores.init_app(app, contributed)
-    for blueprint in entities.blueprints(contributed):
+    for blueprint in (root, health.blueprint, *entities.blueprints(contributed)):
         api.register_blueprint(blueprint)
     _register_blueprints(app, api, contributed)
     access.check_declared(app)
@@ -70,8 +78,6 @@ def assemble(config: Config, contributed: registry.Registry) -> Flask:
 
 
 def _register_blueprints(app: Flask, api: Api, contributed: registry.Registry) -> None:
-    from flask_smorest import Blueprint as ApiBlueprint
-
     for blueprint in contributed.of(Blueprint).values():
         if isinstance(blueprint, ApiBlueprint):
             api.register_blueprint(blueprint)
@@ -79,8 +85,14 @@ def _register_blueprints(app: Flask, api: Api, contributed: registry.Registry) -
             app.register_blueprint(blueprint)
 
 
-def _root() -> Response:
-    """Greet API clients, and send browsers to the web UI where there is one."""
+@root.get("/")
+@public
+@root.alt_response(
+    302, description="To the web UI, for a browser", headers={"Location": {"schema": {"type": "string"}}}
+)
+@root.response(200, Greeting)
+def greet() -> Response:
+    """Greet API clients, and send browsers to the web UI where there is one"""
     if problems.wants_page() and "webui.dashboard" in current_app.view_functions:
         return redirect("/ui/")
     return jsonify(message="BV Orchestrator", version=__version__)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from flask import Blueprint, Flask
+from flask_smorest import Blueprint
+from marshmallow import Schema, fields, validate
 from sqlalchemy import text
 
 from bvo_hookspecs import HealthCheck, PluginInfo
@@ -20,14 +21,25 @@ blueprint = Blueprint("health", __name__)
 _DATABASE = HealthCheck(name="database", check=lambda: db.session.execute(text("SELECT 1")).close())
 
 
-def init_app(app: Flask) -> None:
-    app.register_blueprint(blueprint)
+class Health(Schema):
+    status = fields.String(validate=validate.OneOf(("ok", "unhealthy")))
+    version = fields.String(metadata={"example": __version__})
+    checks = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(validate=validate.OneOf(("ok", "failed"))),
+        metadata={"example": {"database": "ok"}},
+    )
 
 
 @blueprint.get("/healthz")
 @public
+@blueprint.alt_response(503, schema=Health, description="A part of the server has failed")
+@blueprint.response(200, Health)
 def healthz() -> tuple[dict[str, Any], int]:
-    """Ask every check. The reasons of failures are in the server's log, not in this public answer."""
+    """Is this server able to work?
+
+    Asks every check. The reasons of failures are in the server's log, not in this public answer.
+    """
     checks = [(CORE, _DATABASE)]
     checks += [(plugin.info, check) for plugin, check in registry.current().every(HealthCheck)]
     parts = {check.name: _state(plugin, check) for plugin, check in checks}

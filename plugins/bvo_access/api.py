@@ -27,6 +27,7 @@ def user_roles(row_id: int) -> Any:
 
 @blueprint.post(f"/users/{ROW}/roles")
 @requires("users:edit")
+@blueprint.alt_response(409, description="This is the last administrator")
 @blueprint.arguments(AssignmentIn)
 @blueprint.response(200, AssignmentOut)
 def assign_roles(data: dict[str, Any], row_id: int) -> Any:

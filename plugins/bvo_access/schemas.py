@@ -16,6 +16,8 @@ USERNAME = validate.Regexp(
     error="Use letters, digits and . _ @ + -, at most 150, beginning with a letter or digit.",
 )
 MAX_PASSWORD = 1024
+NEW_PASSWORD = {"example": "correct horse battery staple", "minLength": 8}
+"""The settings may ask for more than 8 characters, never for less."""
 
 
 def check_policy(password: str) -> None:
@@ -34,7 +36,7 @@ def _known_artifact(name: str) -> None:
 
 
 class PermissionIn(Schema):
-    artifact = fields.String(required=True, validate=_known_artifact)
+    artifact = fields.String(required=True, validate=_known_artifact, metadata={"example": "jobs"})
     can_view = fields.Boolean(load_default=False)
     can_create = fields.Boolean(load_default=False)
     can_edit = fields.Boolean(load_default=False)
@@ -43,7 +45,7 @@ class PermissionIn(Schema):
 
 class PermissionOut(Schema):
     id = fields.Integer()
-    artifact = fields.String()
+    artifact = fields.String(metadata={"example": "jobs"})
     can_view = fields.Boolean()
     can_create = fields.Boolean()
     can_edit = fields.Boolean()
@@ -51,30 +53,36 @@ class PermissionOut(Schema):
 
 
 class RoleIn(Schema):
-    name = fields.String(required=True, validate=validate.Length(1, 100))
-    description = fields.String(allow_none=True, validate=validate.Length(max=1000))
-    permissions = fields.List(fields.Nested(PermissionIn), validate=validate.Length(max=1000))
+    name = fields.String(required=True, validate=validate.Length(1, 100), metadata={"example": "Operator"})
+    description = fields.String(
+        allow_none=True, validate=validate.Length(max=1000), metadata={"example": "Starts and cancels jobs"}
+    )
+    permissions = fields.List(
+        fields.Nested(PermissionIn),
+        validate=validate.Length(max=1000),
+        metadata={"example": [{"artifact": "jobs", "can_view": True, "can_create": True}]},
+    )
 
 
 class RoleOut(Schema):
     id = fields.Integer()
-    name = fields.String()
-    description = fields.String()
+    name = fields.String(metadata={"example": "Operator"})
+    description = fields.String(allow_none=True, metadata={"example": "Starts and cancels jobs"})
     permissions = fields.List(fields.Nested(PermissionOut))
     created_at = fields.AwareDateTime()
     updated_at = fields.AwareDateTime()
 
 
 class UserIn(Schema):
-    username = fields.String(required=True, validate=USERNAME)
-    email = fields.Email(allow_none=True, validate=validate.Length(max=254))
+    username = fields.String(required=True, validate=USERNAME, metadata={"example": "ada"})
+    email = fields.Email(allow_none=True, validate=validate.Length(max=254), metadata={"example": "ada@example.com"})
     full_name = fields.String(allow_none=True, validate=validate.Length(max=200))
     organization = fields.String(allow_none=True, validate=validate.Length(max=200))
     job_title = fields.String(allow_none=True, validate=validate.Length(max=200))
     password = fields.String(
         load_only=True,
         validate=(validate.Length(max=MAX_PASSWORD), check_policy),
-        metadata={"description": "People must have one; service accounts have none"},
+        metadata={**NEW_PASSWORD, "description": "People must have one; service accounts have none"},
     )
     is_active = fields.Boolean()
     is_service = fields.Boolean(
@@ -89,11 +97,11 @@ class UserIn(Schema):
 
 class UserOut(Schema):
     id = fields.Integer()
-    username = fields.String()
-    email = fields.String()
-    full_name = fields.String()
-    organization = fields.String()
-    job_title = fields.String()
+    username = fields.String(metadata={"example": "ada"})
+    email = fields.String(allow_none=True, metadata={"example": "ada@example.com"})
+    full_name = fields.String(allow_none=True, metadata={"example": "Ada Lovelace"})
+    organization = fields.String(allow_none=True, metadata={"example": "Example Ltd"})
+    job_title = fields.String(allow_none=True, metadata={"example": "Analyst"})
     is_active = fields.Boolean()
     is_service = fields.Boolean(metadata={"label": "Service account"})
     created_at = fields.AwareDateTime()

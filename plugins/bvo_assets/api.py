@@ -17,12 +17,14 @@ from .service import AssetService
 blueprint = Blueprint("asset_reveal", __name__, url_prefix="/api/runner", description="Assets for running jobs")
 
 
-@blueprint.get("/assets/<path:name>")
+@blueprint.get("/assets/<path:name>", parameters=[{"in": "path", "name": "name", "example": "erp-login"}])
 @requires(None, principals=("robot",))
+@blueprint.doc(parameters=[execution.LEASE_PARAMETER])
+@blueprint.alt_response(409, description="The robot does not hold a job, or not with this lease")
 @blueprint.response(200, RevealedOut)
 def reveal(name: str) -> Any:
     """The asset, with its secret, for the job that this robot runs; each reveal of a secret is audited"""
-    lease_token = request.headers.get("X-Lease-Token")
+    lease_token = request.headers.get(execution.LEASE_HEADER)
     return registry.current().service(AssetService).reveal(name, access.principal().id, lease_token)
 
 

@@ -15,6 +15,10 @@ LENGTH = validate.Length(max=64 * 1024)
 class AssetType(fields.String):
     """A type in any casing; `bool` is `boolean`."""
 
+    def __init__(self, **options: Any) -> None:
+        described = {"enum": list(TYPES), "example": "text", "description": "In any casing; also bool, integer, string"}
+        super().__init__(**options, metadata=described)
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs).lower()
         known = ALIASES.get(text, text)
@@ -26,6 +30,10 @@ class AssetType(fields.String):
 class Scalar(fields.Field[str]):
     """A value as text; clients may send a JSON number or truth value as well."""
 
+    def __init__(self, **options: Any) -> None:
+        described = {"type": ["string", "integer", "boolean"], "example": "https://erp.example.com"}
+        super().__init__(**options, metadata=described)
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if isinstance(value, bool):
             return str(value).lower()
@@ -35,7 +43,7 @@ class Scalar(fields.Field[str]):
 
 
 class AssetIn(Schema):
-    name = fields.String(required=True, validate=validate.Length(1, 200))
+    name = fields.String(required=True, validate=validate.Length(1, 200), metadata={"example": "erp-url"})
     type = AssetType(required=True)
     description = fields.String(allow_none=True, validate=validate.Length(max=2000))
     value = Scalar(allow_none=True, validate=LENGTH)
@@ -49,20 +57,32 @@ class AssetIn(Schema):
 
 class AssetOut(Schema):
     id = fields.Integer()
-    name = fields.String()
-    type = fields.String()
-    value = fields.String(metadata={"description": "*** for secrets and credentials"})
-    username = fields.String()
-    is_secret = fields.Boolean()
-    description = fields.String()
+    name = fields.String(metadata={"example": "erp-url"})
+    type = fields.String(validate=validate.OneOf(TYPES))
+    value = fields.String(
+        allow_none=True,
+        metadata={"description": "*** for secrets and credentials", "example": "https://erp.example.com"},
+    )
+    username = fields.String(allow_none=True, metadata={"description": "Of a credential", "example": None})
+    is_secret = fields.Boolean(metadata={"example": False})
+    description = fields.String(allow_none=True, metadata={"example": "Where the ERP system is"})
     process_ids = fields.List(fields.Integer())
     created_at = fields.AwareDateTime()
     updated_at = fields.AwareDateTime()
 
 
 class RevealedOut(Schema):
-    name = fields.String()
-    type = fields.String()
-    value = fields.Raw(metadata={"description": "Typed: a text, a number or a truth value"})
-    username = fields.String()
-    password = fields.String()
+    name = fields.String(metadata={"example": "erp-login"})
+    type = fields.String(validate=validate.OneOf(TYPES), metadata={"example": "credential"})
+    value = fields.Raw(
+        allow_none=True,
+        metadata={
+            "type": ["string", "integer", "boolean"],
+            "description": "Typed: a text, a number or a truth value; a credential has none",
+            "x_optional": "not beside username and password",
+        },
+    )
+    username = fields.String(
+        allow_none=True, metadata={"description": "Of a credential", "example": "robot", "x_optional": True}
+    )
+    password = fields.String(metadata={"description": "Of a credential", "example": "s3cret", "x_optional": True})

@@ -10,27 +10,27 @@ class AuditRow(Schema):
 
     id = fields.Integer()
     timestamp = fields.AwareDateTime()
-    actor_username = fields.String()
-    action = fields.String()
-    action_type = fields.String()
-    entity_type = fields.String()
-    entity_display = fields.String()
-    entity_id = fields.String()
-    entity_name = fields.String()
-    message = fields.String()
-    summary = fields.String(dump_default=None)
+    actor_username = fields.String(metadata={"example": "ada"})
+    action = fields.String(metadata={"example": "job.canceled"})
+    action_type = fields.String(metadata={"example": "status_changed"})
+    entity_type = fields.String(metadata={"example": "job"})
+    entity_display = fields.String(metadata={"example": "Job"})
+    entity_id = fields.String(metadata={"example": "17"})
+    entity_name = fields.String(metadata={"example": "Daily report #17"})
+    message = fields.String(metadata={"example": 'Job "Daily report #17": canceled. By User ada.'})
+    summary = fields.String(dump_default=None, allow_none=True, metadata={"example": None})
 
 
 class AuditDetail(AuditRow):
     """An event with all that is known of it."""
 
-    actor_kind = fields.String(metadata={"description": "user, token, sdk, robot or system"})
-    actor_user_id = fields.Integer()
-    ip_address = fields.String()
-    user_agent = fields.String()
-    before_data = fields.Raw()
-    after_data = fields.Raw()
-    metadata = fields.Raw(attribute="details")
+    actor_kind = fields.String(metadata={"description": "user, token, sdk, robot or system", "example": "user"})
+    actor_user_id = fields.Integer(allow_none=True)
+    ip_address = fields.String(allow_none=True, metadata={"example": "192.0.2.7"})
+    user_agent = fields.String(allow_none=True, metadata={"example": "bvo-client/1.0"})
+    before_data = fields.Raw(allow_none=True, metadata={"type": "object", "example": {"status": "pending"}})
+    after_data = fields.Raw(allow_none=True, metadata={"type": "object", "example": {"status": "canceled"}})
+    metadata = fields.Raw(attribute="details", allow_none=True, metadata={"type": "object", "example": None})
 
 
 class AuditPage(Schema):

@@ -38,6 +38,7 @@ blueprint = Blueprint("auth", __name__, url_prefix="/api/auth", description="Log
 
 @blueprint.post("/login")
 @public
+@blueprint.alt_response(401, description="Wrong user name or password")
 @blueprint.arguments(LoginIn, location="form")
 @blueprint.response(200, TokenOut)
 def login(form: dict[str, str]) -> Any:
@@ -86,6 +87,8 @@ def end_session(row_id: int) -> None:
 
 @blueprint.post("/register")
 @public
+@blueprint.alt_response(403, description="Registration is switched off, or not for this e-mail address")
+@blueprint.alt_response(409)
 @blueprint.arguments(RegisterIn)
 @blueprint.response(200, RegisterOut)
 def register(data: dict[str, Any]) -> Any:
@@ -105,6 +108,7 @@ def forgot(data: dict[str, Any]) -> Any:
 
 @blueprint.post("/reset")
 @public
+@blueprint.alt_response(401, description="The link was used already, or has expired")
 @blueprint.arguments(ResetIn)
 @blueprint.response(200, OkOut)
 def reset(data: dict[str, Any]) -> Any:

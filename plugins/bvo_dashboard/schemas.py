@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
+
+from bvo_jobs import states
+from bvo_robots.schemas import STATUSES
 
 
 class Summary(Schema):
@@ -19,22 +22,22 @@ class Summary(Schema):
 
 class RobotRow(Schema):
     id = fields.Integer()
-    name = fields.String()
-    status = fields.String()
-    last_heartbeat = fields.AwareDateTime()
-    current_job_id = fields.Integer()
-    current_process_name = fields.String()
+    name = fields.String(metadata={"example": "robot-1"})
+    status = fields.String(validate=validate.OneOf(STATUSES))
+    last_heartbeat = fields.AwareDateTime(allow_none=True)
+    current_job_id = fields.Integer(allow_none=True)
+    current_process_name = fields.String(allow_none=True, metadata={"example": "Daily report"})
 
 
 class JobRow(Schema):
     id = fields.Integer()
-    process_name = fields.String()
-    robot_name = fields.String()
-    status = fields.String()
+    process_name = fields.String(metadata={"example": "Daily report"})
+    robot_name = fields.String(allow_none=True, metadata={"example": "robot-1"})
+    status = fields.String(validate=validate.OneOf(states.STATES), metadata={"example": "completed"})
     created_at = fields.AwareDateTime()
-    started_at = fields.AwareDateTime()
-    finished_at = fields.AwareDateTime()
-    duration_seconds = fields.Integer()
+    started_at = fields.AwareDateTime(allow_none=True)
+    finished_at = fields.AwareDateTime(allow_none=True)
+    duration_seconds = fields.Integer(allow_none=True, metadata={"example": 42})
 
 
 class Overview(Schema):

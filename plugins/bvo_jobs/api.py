@@ -9,7 +9,7 @@ from flask_smorest import Blueprint
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from bvo import registry, stores
+from bvo import openapi, registry, stores
 from bvo.access import requires
 from bvo.database import db
 from bvo.entities import ROW
@@ -58,6 +58,7 @@ def artifacts(row_id: int) -> list[Artifact]:
 
 @blueprint.get(f"/{ROW}/artifacts/{ARTIFACT}")
 @requires("jobs:view")
+@openapi.sends_file(blueprint, "application/octet-stream")
 def artifact(row_id: int, artifact_id: int) -> Response:
     """Download one of the job's files"""
     found = db.session.get(Artifact, artifact_id)

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, func, select, tuple_, update
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Conflict, NotFound
 
-from bvo import events, leases, registry, settings, tokens
+from bvo import events, leases, openapi, registry, settings, tokens
 from bvo.database import db, transaction, utcnow
 from bvo_hookspecs import EntityType
 from bvo_processes.models import Process
@@ -26,6 +26,11 @@ from .service import JobService
 CONFIRM = timedelta(seconds=15)
 """For so long a claim holds that the robot has not confirmed, where it said that it would."""
 END_OF_RANKS = 2**31 - 1
+LEASE_HEADER = "X-Lease-Token"
+LEASE_PARAMETER = openapi.header(
+    LEASE_HEADER,
+    "The `lease_token` of the attempt. Who sends none is judged by the robot alone: older runners know none",
+)
 
 
 @dataclass(frozen=True)

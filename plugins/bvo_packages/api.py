@@ -9,7 +9,7 @@ from flask_smorest import Blueprint
 from werkzeug.exceptions import UnprocessableEntity
 from werkzeug.wrappers import Response
 
-from bvo import registry
+from bvo import openapi, registry
 from bvo.access import requires
 from bvo.bodies import takes
 from bvo.entities import ROW
@@ -21,13 +21,21 @@ from .service import PackageService
 
 blueprint = Blueprint("package_files", __name__, url_prefix="/api/packages", description="Package files")
 
+BODY = openapi.multipart(
+    "report_1.2.3.zip",
+    name="The package's name; needed unless the file is named name_1.2.3.zip",
+    version="The package's version, of the form 1.2.3; likewise",
+)
+
 
 @blueprint.post("/upload")
 @requires("packages:create")
 @takes(Limits().max_compressed_bytes)
+@blueprint.doc(requestBody=BODY)
+@blueprint.alt_response(409)
 @blueprint.response(200, PackageOut)
 def upload() -> Package:
-    """Upload a package (multipart: `file`, and `name` and `version` unless the file is named name_1.2.3.zip)"""
+    """Upload a package"""
     file = request.files.get("file")
     if file is None or not file.filename:
         raise UnprocessableEntity("Send the zip as multipart form field `file`.")
@@ -37,6 +45,7 @@ def upload() -> Package:
 
 @blueprint.get(f"/{ROW}/content")
 @requires("packages:view")
+@openapi.sends_file(blueprint, "application/zip", "Digest")
 def content(row_id: int) -> Response:
     """The zip itself"""
     return send(registry.current().service(PackageService).get(row_id))

@@ -22,13 +22,13 @@ RETRY_DELAY = fields.Integer(
 
 
 class ProcessIn(Schema):
-    name = fields.String(required=True, validate=validate.Length(1, 200))
+    name = fields.String(required=True, validate=validate.Length(1, 200), metadata={"example": "Daily report"})
     description = fields.String(allow_none=True, validate=validate.Length(max=2000))
     package_id = fields.Integer(required=True, validate=validate.Range(1, 2**31 - 1))
     script_path = fields.String(
         required=True,
         validate=validate.Length(max=500),
-        metadata={"description": "The path of a .py file in the package"},
+        metadata={"description": "The path of a .py file in the package", "example": "main.py"},
     )
     is_active = fields.Boolean()
     timeout_seconds = TIMEOUT
@@ -43,10 +43,10 @@ class ProcessSummary(Schema):
     """A process as other entities show it."""
 
     id = fields.Integer()
-    name = fields.String()
-    description = fields.String()
+    name = fields.String(metadata={"example": "Daily report"})
+    description = fields.String(allow_none=True, metadata={"example": "Sends the figures of yesterday"})
     package_id = fields.Integer()
-    script_path = fields.String()
+    script_path = fields.String(metadata={"example": "main.py"})
     is_active = fields.Boolean()
     version = fields.Integer()
     timeout_seconds = fields.Integer()

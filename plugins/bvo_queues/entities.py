@@ -9,7 +9,7 @@ from bvo_hookspecs import EntityType, NavItem
 
 from . import states
 from .models import Queue, QueueItem
-from .schemas import QueueIn, QueueItemIn, QueueItemOut, QueueOut
+from .schemas import ID, QueueIn, QueueItemIn, QueueItemOut, QueueOut
 from .service import QueueItemService, QueueService
 
 QUEUE = EntityType(
@@ -37,7 +37,7 @@ QUEUE_ITEM = EntityType(
     scope=everything,
     columns=("id", "reference", "status", "queue_id", "priority", "retries", "updated_at"),
     filters=(
-        equals(QueueItem.queue_id, fields.Integer()),
+        equals(QueueItem.queue_id, fields.Integer(validate=ID)),
         equals(QueueItem.status, fields.String(validate=validate.OneOf(states.STATES))),
         search(QueueItem.reference),
     ),

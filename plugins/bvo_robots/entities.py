@@ -8,7 +8,7 @@ from bvo.entities import equals, everything, search
 from bvo_hookspecs import Action, EntityType, NavItem
 
 from .models import Robot
-from .schemas import RobotIn, RobotOut
+from .schemas import STATUSES, RobotIn, RobotOut
 from .service import RobotService
 
 ROBOT = EntityType(
@@ -23,7 +23,7 @@ ROBOT = EntityType(
     columns=("id", "name", "status", "machine_id", "current_job_id", "last_heartbeat"),
     filters=(
         search(Robot.name, Robot.machine_info),
-        equals(Robot.status, fields.String(validate=validate.OneOf(("online", "offline")))),
+        equals(Robot.status, fields.String(validate=validate.OneOf(STATUSES))),
     ),
     actions=(
         Action(name="heartbeat", label="Mark as online", applies=lambda robot: robot["status"] != "online"),

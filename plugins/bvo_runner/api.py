@@ -9,7 +9,7 @@ from flask_smorest import Blueprint
 from werkzeug.exceptions import Forbidden, UnprocessableEntity
 from werkzeug.wrappers import Response
 
-from bvo import registry, settings
+from bvo import openapi, registry, settings
 from bvo.access import public, requires
 from bvo.entities import ROW
 from bvo_jobs import execution, output
@@ -20,14 +20,16 @@ from bvo_packages.service import PackageService
 
 from . import schemas, service
 
-LEASE_HEADER = "X-Lease-Token"
-
 blueprint = Blueprint("runner", __name__, url_prefix="/api/runner", description="What runners call")
 downloads = Blueprint("runner_downloads", __name__, url_prefix="/api/packages", description="What runners download")
 
 
 @blueprint.post("/register-robot")
 @public
+@blueprint.doc(parameters=[openapi.header("X-Machine-Key", "The key of the robot's machine")])
+@blueprint.alt_response(401, description="The machine key is missing, or not valid")
+@blueprint.alt_response(403, description="The robot belongs to another machine")
+@blueprint.alt_response(409)
 @blueprint.arguments(schemas.RegisterIn)
 @blueprint.response(200, schemas.RegisterOut)
 def register_robot(data: dict[str, Any]) -> Any:
@@ -46,6 +48,7 @@ def heartbeat(data: dict[str, Any]) -> Any:
 
 @blueprint.post("/next-job")
 @requires(None, principals=("robot",))
+@blueprint.alt_response(409, description="The robot has claimed another job at the same time")
 @blueprint.arguments(schemas.NextJobIn)
 @blueprint.response(200, schemas.NextJobOut)
 def next_job(data: dict[str, Any]) -> Any:
@@ -56,6 +59,8 @@ def next_job(data: dict[str, Any]) -> Any:
 
 @blueprint.post(f"/jobs/{ROW}/log")
 @requires(None, principals=("robot",))
+@blueprint.doc(parameters=[execution.LEASE_PARAMETER])
+@blueprint.alt_response(409, description="The job has ended, or another attempt holds it")
 @blueprint.arguments(schemas.LogIn)
 @blueprint.response(200, schemas.StatusOut)
 def append_log(data: dict[str, Any], row_id: int) -> Any:
@@ -66,9 +71,12 @@ def append_log(data: dict[str, Any], row_id: int) -> Any:
 
 @blueprint.post(f"/jobs/{ROW}/artifacts")
 @requires(None, principals=("robot",))
+@blueprint.doc(requestBody=openapi.multipart("report.xlsx"))
+@blueprint.doc(parameters=[execution.LEASE_PARAMETER])
+@blueprint.alt_response(409, description="The job has ended, or another attempt holds it")
 @blueprint.response(201, ArtifactOut)
 def add_artifact(row_id: int) -> Artifact:
-    """Add a file to the running job (multipart: `file`)"""
+    """Add a file to the running job; the same name again replaces it"""
     job = _held(row_id)
     request.max_content_length = settings.get("jobs.artifact_max_megabytes") * 1_000_000 + 100_000
     file = request.files.get("file")
@@ -82,12 +90,14 @@ def add_artifact(row_id: int) -> Artifact:
 
 @blueprint.post(f"/jobs/{ROW}/update")
 @requires(None, principals=("robot",))
+@blueprint.doc(parameters=[execution.LEASE_PARAMETER])
+@blueprint.alt_response(409, description="The job has ended, or another attempt holds it")
 @blueprint.arguments(schemas.UpdateIn)
 @blueprint.response(200, schemas.StatusOut)
 def update(data: dict[str, Any], row_id: int) -> Any:
     """Report the result. The same result again is accepted; another one, or that of a lost attempt, is a conflict"""
     lease = data.pop("lease_token", None)
-    execution.finish(row_id, service.robot_id(None), request.headers.get(LEASE_HEADER) or lease, data)
+    execution.finish(row_id, service.robot_id(None), request.headers.get(execution.LEASE_HEADER) or lease, data)
     return {"status": "ok"}
 
 
@@ -103,6 +113,7 @@ def stopped(data: dict[str, Any], row_id: int) -> Any:
 
 @downloads.get(f"/{ROW}/download")
 @requires(None, principals=("robot",))
+@openapi.sends_file(downloads, "application/zip", "Digest")
 def download(row_id: int) -> Response:
     """The package of a job that this robot runs"""
     if not execution.holds_package(service.robot_id(None), row_id):
@@ -111,4 +122,4 @@ def download(row_id: int) -> Response:
 
 
 def _held(job_id: int) -> Job:
-    return execution.held(job_id, service.robot_id(None), request.headers.get(LEASE_HEADER))
+    return execution.held(job_id, service.robot_id(None), request.headers.get(execution.LEASE_HEADER))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from marshmallow import EXCLUDE, Schema, fields, validate
 
 from bvo.entities import Forgiving
+from bvo_packages.schemas import SHA256
 
 ID = validate.Range(1, 2**31 - 1)
+LEASE = {"example": "bvol_0123456789abcdef"}
 
 
 class RunnerMessage(Forgiving):
@@ -17,34 +19,38 @@ class RunnerMessage(Forgiving):
 
 
 class RegisterIn(RunnerMessage):
-    name = fields.String(required=True, validate=validate.Length(1, 200))
+    name = fields.String(required=True, validate=validate.Length(1, 200), metadata={"example": "robot-1"})
     machine_info = fields.String(allow_none=True, validate=validate.Length(max=500))
 
 
 class RegisterOut(Schema):
     robot_id = fields.Integer()
-    api_token = fields.String()
-    name = fields.String()
+    api_token = fields.String(metadata={"example": "bvor_0123456789abcdef"})
+    name = fields.String(metadata={"example": "robot-1"})
 
 
 class LeaseIn(RunnerMessage):
     job_id = fields.Integer(required=True, validate=ID)
-    lease_token = fields.String(required=True)
+    lease_token = fields.String(required=True, metadata=LEASE)
 
 
 class HeartbeatIn(RunnerMessage):
     robot_id = fields.Integer(validate=ID)
     machine_info = fields.String(allow_none=True, validate=validate.Length(max=500))
-    leases = fields.List(fields.Nested(LeaseIn), validate=validate.Length(max=100))
+    leases = fields.List(
+        fields.Nested(LeaseIn),
+        validate=validate.Length(max=100),
+        metadata={"example": [{"job_id": 1, "lease_token": LEASE["example"]}]},
+    )
 
 
 class LeaseOut(Schema):
     job_id = fields.Integer()
-    state = fields.String(metadata={"description": "valid, stop or lost"})
+    state = fields.String(validate=validate.OneOf(("valid", "stop", "lost")))
 
 
 class HeartbeatOut(Schema):
-    status = fields.String()
+    status = fields.String(validate=validate.Equal("ok"))
     leases = fields.List(fields.Nested(LeaseOut))
 
 
@@ -58,35 +64,35 @@ class NextJobIn(RunnerMessage):
 
 class JobProcess(Schema):
     id = fields.Integer()
-    name = fields.String()
-    script_path = fields.String()
+    name = fields.String(metadata={"example": "Daily report"})
+    script_path = fields.String(metadata={"example": "main.py"})
     package_id = fields.Integer()
 
 
 class JobPackage(Schema):
     id = fields.Integer()
-    name = fields.String()
-    version = fields.String()
-    sha256 = fields.String()
+    name = fields.String(metadata={"example": "report"})
+    version = fields.String(metadata={"example": "1.2.3"})
+    sha256 = fields.String(metadata=SHA256)
 
 
 class ClaimedJob(Schema):
     """A job as its runner gets it. Script and package are those that were pinned when the job was made."""
 
     id = fields.Integer()
-    status = fields.String()
-    parameters = fields.Raw()
+    status = fields.String(validate=validate.Equal("running"))
+    parameters = fields.Raw(allow_none=True, metadata={"type": "object", "example": {"day": "2026-11-01"}})
     attempt = fields.Integer()
-    lease_token = fields.String()
-    lease_seconds = fields.Integer()
-    heartbeat_seconds = fields.Integer()
-    timeout_seconds = fields.Integer()
+    lease_token = fields.String(metadata=LEASE)
+    lease_seconds = fields.Integer(metadata={"example": 60})
+    heartbeat_seconds = fields.Integer(metadata={"example": 10})
+    timeout_seconds = fields.Integer(allow_none=True, metadata={"example": None})
     process = fields.Nested(JobProcess)
     package = fields.Nested(JobPackage)
 
 
 class NextJobOut(Schema):
-    job = fields.Nested(ClaimedJob)
+    job = fields.Nested(ClaimedJob, allow_none=True)
 
 
 class ProgressIn(RunnerMessage):
@@ -96,13 +102,15 @@ class ProgressIn(RunnerMessage):
 
 class LogIn(RunnerMessage):
     sequence = fields.Integer(required=True, validate=ID)
-    text = fields.String(required=True, validate=validate.Length(max=256 * 1024))
+    text = fields.String(
+        required=True, validate=validate.Length(max=256 * 1024), metadata={"example": "3 rows read\\n"}
+    )
     progress = fields.Nested(ProgressIn, allow_none=True)
 
 
 class UpdateIn(RunnerMessage):
     status = fields.String(required=True, validate=validate.OneOf(("completed", "failed")))
-    result = fields.Dict(keys=fields.String(), allow_none=True)
+    result = fields.Dict(keys=fields.String(), allow_none=True, metadata={"example": {"rows": 238}})
     error_message = fields.String(allow_none=True)
     logs = fields.String(allow_none=True)
     lease_token = fields.String()
@@ -113,4 +121,4 @@ class StoppedIn(RunnerMessage):
 
 
 class StatusOut(Schema):
-    status = fields.String()
+    status = fields.String(validate=validate.Equal("ok"))

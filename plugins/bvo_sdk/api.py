@@ -28,6 +28,8 @@ def start(data: dict[str, Any]) -> Any:
 
 @blueprint.post("/confirm")
 @requires(None)
+@blueprint.alt_response(404, description="The login has expired, or does not exist")
+@blueprint.alt_response(409, description="The login was decided already")
 @blueprint.arguments(schemas.SdkSessionIn)
 @blueprint.response(200, schemas.SdkOk)
 def confirm(data: dict[str, Any]) -> Any:
@@ -38,6 +40,8 @@ def confirm(data: dict[str, Any]) -> Any:
 
 @blueprint.post("/deny")
 @requires(None)
+@blueprint.alt_response(404, description="The login has expired, or does not exist")
+@blueprint.alt_response(409, description="The login was decided already")
 @blueprint.arguments(schemas.SdkSessionIn)
 @blueprint.response(200, schemas.SdkOk)
 def deny(data: dict[str, Any]) -> Any:

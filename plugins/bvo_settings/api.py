@@ -15,6 +15,8 @@ from .schemas import MailTestIn, OkOut, ValuesIn
 blueprint = Blueprint("settings", __name__, url_prefix="/api/settings", description="Settings")
 blueprint.record_once(description.add_to_openapi)
 
+GROUP = {"in": "path", "name": "group", "example": "general"}
+
 
 @blueprint.get("")
 @requires("settings:view")
@@ -27,13 +29,13 @@ def every_group() -> dict[str, Any]:
 
 @blueprint.get("/schema")
 @requires("settings:view")
-@blueprint.response(200)
+@blueprint.response(200, {"type": "object"}, example={"general": {"title": "General", "type": "object"}})
 def schema() -> dict[str, Any]:
     """Type, limits, default, unit (`x-unit`) and help of every setting, as JSON Schema by group"""
     return description.groups()
 
 
-@blueprint.get("/<group>")
+@blueprint.get("/<group>", parameters=[GROUP])
 @requires("settings:view")
 @blueprint.response(200)
 @blueprint.doc(responses={"200": description.GROUP})
@@ -42,9 +44,10 @@ def one_group(group: str) -> dict[str, Any]:
     return settings.read(group)
 
 
-@blueprint.put("/<group>")
+@blueprint.put("/<group>", parameters=[GROUP])
 @requires("settings:edit")
-@blueprint.arguments(ValuesIn)
+@blueprint.arguments(ValuesIn, example={"instance_name": "Invoices"})
+@blueprint.alt_response(409)
 @blueprint.response(200)
 @blueprint.doc(requestBody=description.GROUP, responses={"200": description.GROUP})
 def update_group(values: dict[str, Any], group: str) -> dict[str, Any]:

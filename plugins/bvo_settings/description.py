@@ -15,11 +15,21 @@ from bvo_hookspecs import Setting, SettingsGroup
 COMPONENTS = "#/components/schemas/settings."
 GROUP = {
     "description": "The values of a group",
-    "content": {"application/json": {"schema": {"$ref": f"{COMPONENTS}AnyGroup"}}},
+    "content": {
+        "application/json": {
+            "schema": {"$ref": f"{COMPONENTS}AnyGroup"},
+            "example": {"instance_name": "BV Orchestrator"},
+        }
+    },
 }
 EVERY_GROUP = {
     "description": "The values of every group",
-    "content": {"application/json": {"schema": {"$ref": f"{COMPONENTS}EveryGroup"}}},
+    "content": {
+        "application/json": {
+            "schema": {"$ref": f"{COMPONENTS}EveryGroup"},
+            "example": {"general": {"instance_name": "BV Orchestrator"}},
+        }
+    },
 }
 
 _converter = OpenAPIConverter("3.1.0", lambda schema: None, APISpec("", "", "3.1.0"))

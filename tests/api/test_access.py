@@ -63,6 +63,14 @@ def test_bad_roles_are_refused(admin: Api, state: State, subtests: pytest.Subtes
             refused(admin.post(ROLES, {"name": "Operators", **bad}), status, word)
 
 
+def test_permissions_are_whole_in_a_change_too(admin: Api, state: State) -> None:
+    role = admin.ok(admin.post(ROLES, {"name": "Operators"}))
+    with state.unchanged():
+        refused(
+            admin.put(f"{ROLES}/{role['id']}", {"permissions": [{"can_view": True}]}), 422, "permissions.0.artifact"
+        )
+
+
 def test_the_built_in_roles_stay(admin: Api, state: State) -> None:
     with state.unchanged():
         for number in (1, 2):

@@ -55,6 +55,23 @@ def test_a_bad_body_is_refused_and_leaves_nothing(admin: Api, state: State, subt
     admin.ok(admin.post("/api/machines", {"name": "a name with \U0001f916 in it"}))
 
 
+def test_a_value_of_another_json_type_is_refused_beside_whatever_else_is_wrong(admin: Api, state: State) -> None:
+    package = admin.a_package()
+    body = {"name": "Demo", "package_id": package["id"], "script_path": "main.py"}
+    with state.unchanged():
+        for field, value in (
+            *(("package_id", value) for value in ("1", 1.5, True, [1], {})),
+            *(("is_active", value) for value in ("true", 1, 0, "")),
+        ):
+            assert refused(admin.post("/api/processes", {**body, field: value}), 422)["errors"].keys() == {field}
+        many = refused(admin.post("/api/processes", {"package_id": "1", "nope": 1}), 422)
+        assert many["errors"].keys() == {"name", "nope", "package_id", "script_path"}
+        refused(admin.post("/api/access/users/1/roles", {"role_ids": [1, "2"]}), 422, "role_ids.1")
+        rows = [{"artifact": "jobs", "can_view": "yes"}]
+        refused(admin.post("/api/access/roles", {"name": "Viewer", "permissions": rows}), 422, "permissions.0.can_view")
+    admin.ok(admin.post("/api/processes", {**body, "package_id": float(package["id"])}))
+
+
 def test_parameters_that_not_every_database_keeps_are_refused(
     admin: Api, state: State, subtests: pytest.Subtests
 ) -> None:

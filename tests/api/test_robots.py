@@ -83,6 +83,11 @@ def test_a_robots_credential_is_kept_as_an_asset_and_changed_there(admin: Api) -
     assert admin.ok(admin.get(f"/api/assets/{robot['credential_asset_id']}"))["username"] == "svc-2"
 
 
+def test_a_credential_is_whole_in_a_change_too(admin: Api) -> None:
+    robot, _ = admin.a_robot()
+    refused(admin.put(f"/api/robots/{robot['id']}", {"credential": {"password": "pw"}}), 422, "credential.username")
+
+
 def test_a_credential_needs_the_assets_plugin(make_app: Callable[..., Flask]) -> None:
     app = make_app(BVO_DISABLED_PLUGINS="assets")
     admin = Api(app.test_client(), Authorization=f"Bearer {token_of(app, 1)}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from .arguments import Forgiving, parser
 from .filters import equals, everything, flag, search
 from .query import Page, fetch_page, find
-from .routes import ROW, blueprints, query_schema, refuse_huge_ids
+from .routes import MAX_ID, ROW, blueprints, query_schema, refuse_huge_ids
 from .service import Creates, Deletes, Service, Updates, refuse_when_creating
 
 __all__ = [
+    "MAX_ID",
     "ROW",
     "Creates",
     "Deletes",

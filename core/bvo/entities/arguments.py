@@ -13,13 +13,15 @@ from typing import Any
 
 from flask import Request
 from flask_smorest import Blueprint
-from marshmallow import Schema, ValidationError, missing
+from marshmallow import Schema, ValidationError, fields, missing
 from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 MAX_DEPTH = 100
+MISTYPED = object()
+"""Stands for a value of another JSON type: its field refuses it, beside whatever else is wrong."""
 UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -51,14 +53,38 @@ class Parser(FlaskParser):
         if not isinstance(location_data, Mapping):
             raise ValidationError({"_schema": ["Send a JSON object."]})
         if isinstance(schema, Forgiving):
-            return _replaced(location_data)
-        if errors := {path: [message] for path, message in _unstorable(location_data)}:
+            location_data = _replaced(location_data)
+        elif errors := {path: [message] for path, message in _unstorable(location_data)}:
             raise ValidationError(errors)
-        return location_data
+        return _typed(schema, location_data) if location == "json" else location_data
 
 
 parser = Parser()
 Blueprint.ARGUMENTS_PARSER = parser  # on the class, so that it serves the blueprints of every plugin
+
+
+def _typed(schema: Schema, data: Mapping[str, Any]) -> dict[str, Any]:
+    """`data` with MISTYPED for a text or a truth value in place of a number, and the like.
+
+    In JSON `"5"` is no number and `1` no truth value. Marshmallow would take both, and make 1 of 1.5.
+    """
+    known = {field.data_key or name: field for name, field in schema.load_fields.items()}
+    return {key: _fitting(known[key], value) if key in known else value for key, value in data.items()}
+
+
+def _fitting(field: fields.Field[Any], value: Any) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(field, fields.Nested) and isinstance(value, Mapping | list):
+        return [_fitting(field, item) for item in value] if isinstance(value, list) else _typed(field.schema, value)
+    if isinstance(field, fields.List) and isinstance(value, list):
+        return [_fitting(field.inner, item) for item in value]
+    if isinstance(field, fields.Boolean):
+        return value if value is None or isinstance(value, bool) else MISTYPED
+    if isinstance(field, fields.Integer):
+        return value if value is None or (number and value == int(value)) else MISTYPED
+    if isinstance(field, fields.Float):
+        return value if value is None or number else MISTYPED
+    return value
 
 
 def _unstorable(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -55,7 +56,8 @@ def blueprints(registry: Registry) -> Iterator[Blueprint]:
         blueprint = Blueprint(entity.plural, __name__, url_prefix=f"/api/{entity.url}", description=entity.label)
         service = registry.services[entity.service]
         for rule, name, method, view in _views(blueprint, entity, service):
-            blueprint.add_url_rule(rule, endpoint=name, view_func=entity.views.get(name, view), methods=[method])
+            view = _described_as(view, entity.views[name]) if name in entity.views else view
+            blueprint.add_url_rule(rule, endpoint=name, view_func=view, methods=[method])
         yield blueprint
 
 
@@ -72,6 +74,17 @@ def _views(blueprint: Blueprint, entity: EntityType, service: Any) -> Iterator[t
         yield f"/{ROW}/{action.name}", action.name, "POST", _action(blueprint, entity, service, action)
 
 
+def _described_as(standard: View, view: View) -> View:
+    """A view that replaces a standard one is described as that, except for what it says of itself."""
+
+    @wraps(view)
+    def described(*args: Any, **values: Any) -> Any:
+        return view(*args, **values)
+
+    described._apidoc = {**standard._apidoc, **getattr(view, "_apidoc", {})}  # type: ignore[attr-defined]
+    return described
+
+
 def _guard(entity: EntityType, view: str) -> Callable[[View], View]:
     """The access that one of the standard views declares."""
     return requires(f"{entity.plural}:{PERMISSION_OF[view]}", principals=entity.principals.get(view))
@@ -80,7 +93,7 @@ def _guard(entity: EntityType, view: str) -> Callable[[View], View]:
 def _list(blueprint: Blueprint, entity: EntityType) -> View:
     @_guard(entity, "list")
     @blueprint.arguments(query_schema(entity), location="query")
-    @blueprint.response(200, entity.read_schema(many=True))
+    @blueprint.response(200, entity.read_schema(many=True), headers={name: name for name in ("X-Pagination", "Link")})
     def view(arguments: dict[str, Any]) -> Any:
         page = fetch_page(entity, arguments)
         return page.rows, 200, _paging_headers(page)
@@ -103,6 +116,8 @@ def _get(blueprint: Blueprint, entity: EntityType) -> View:
 
 def _create(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
     @_guard(entity, "create")
+    @_may_miss_what_it_names(blueprint, entity)
+    @blueprint.alt_response(409)
     @blueprint.arguments(entity.write_schema)
     @blueprint.response(201, entity.read_schema, headers=ETAG)
     def view(data: dict[str, Any]) -> Any:
@@ -115,7 +130,8 @@ def _create(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
 def _update(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
     @_guard(entity, "update")
     @_conditional(blueprint)
-    @blueprint.arguments(cast(type[Schema], entity.write_schema)(partial=True))
+    @blueprint.alt_response(409)
+    @blueprint.arguments(_part(cast(type[Schema], entity.write_schema)))
     @blueprint.response(200, entity.read_schema, headers=ETAG)
     def view(data: dict[str, Any], row_id: int) -> Any:
         with matching(entity, row_id):
@@ -126,9 +142,15 @@ def _update(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
     return view
 
 
+def _part(schema: type[Schema]) -> Schema:
+    """The schema of a change: fields may be left out, but not what belongs into them, as with `partial=True`."""
+    return schema(partial=tuple(schema().fields))
+
+
 def _delete(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
     @_guard(entity, "delete")
     @_conditional(blueprint)
+    @blueprint.alt_response(409)
     @blueprint.response(204)
     def view(row_id: int) -> None:
         with matching(entity, row_id):
@@ -143,6 +165,7 @@ def _action(blueprint: Blueprint, entity: EntityType, service: Any, action: Acti
 
     @requires(f"{entity.plural}:{action.operation}")
     @_conditional(blueprint)
+    @blueprint.alt_response(409)
     @blueprint.response(200, entity.read_schema, headers=ETAG)
     def view(row_id: int) -> Any:
         with matching(entity, row_id):
@@ -161,6 +184,15 @@ def _conditional(blueprint: Blueprint) -> Callable[[View], View]:
         return cast(View, blueprint.doc(parameters=[IF_MATCH])(failed(view)))
 
     return describe
+
+
+def _may_miss_what_it_names(blueprint: Blueprint, entity: EntityType) -> Callable[[View], View]:
+    """Describe the 404 of a body that names other rows by id."""
+    if any(name.endswith("_id") for name in cast(type[Schema], entity.write_schema)().fields):
+        return cast(
+            Callable[[View], View], blueprint.alt_response(404, description="There is no row with an id of the body")
+        )
+    return lambda view: view
 
 
 def query_schema(entity: EntityType) -> Schema:
