@@ -21,6 +21,12 @@ from support.servers import Server
 from support.state import State
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("fuzzing", "tests/api/test_openapi_fuzz.py")
+    group.addoption("--fuzz-examples", type=int, help="random requests for each operation, on both databases")
+    group.addoption("--fuzz-seed", type=int, help="the seed of an earlier run with --fuzz-examples")
+
+
 def missing(part: str) -> None:
     """Skip a test whose surroundings lack `part`; in CI, fail: there nothing may be missing."""
     if os.environ.get("CI"):

@@ -14,11 +14,18 @@ from support.postgres import Cluster
 
 
 class Databases(Protocol):
-    """Gives the URLs of fresh databases, with or without tables."""
+    """Gives the URLs of fresh databases, with or without tables; `restore` brings back what `save` has seen.
+
+    Neither may happen while the app has connections.
+    """
 
     def fresh(self) -> str: ...
 
     def empty(self) -> str: ...
+
+    def save(self, url: str) -> None: ...
+
+    def restore(self, url: str) -> None: ...
 
 
 class SqliteDatabases:
@@ -36,12 +43,19 @@ class SqliteDatabases:
     def empty(self) -> str:
         return f"sqlite:///{self._folder / f'{next(self._numbers)}.db'}"
 
+    def save(self, url: str) -> None:
+        shutil.copyfile(_file(url), _file(url).with_suffix(".saved"))
+
+    def restore(self, url: str) -> None:
+        shutil.copyfile(_file(url).with_suffix(".saved"), _file(url))
+
 
 class PostgresDatabases:
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self._cluster = cluster
         self._numbers = itertools.count()
         self._prefix = f"bvo_test_{os.getpid()}"
+        self._saved: dict[str, str] = {}
         self._template = self._make("template0")
         migrate(self._cluster.database(self._template), folder)
 
@@ -51,6 +65,13 @@ class PostgresDatabases:
     def empty(self) -> str:
         return self._cluster.database(self._make("template0"))
 
+    def save(self, url: str) -> None:
+        self._saved[url] = self._make(_name(url))
+
+    def restore(self, url: str) -> None:
+        self._cluster.execute(f"DROP DATABASE {_name(url)} WITH (FORCE)")
+        self._cluster.execute(f"CREATE DATABASE {_name(url)} TEMPLATE {self._saved[url]}")
+
     def drop_all(self) -> None:
         for number in range(next(self._numbers)):
             self._cluster.execute(f"DROP DATABASE IF EXISTS {self._prefix}_{number} WITH (FORCE)")
@@ -59,6 +80,14 @@ class PostgresDatabases:
         name = f"{self._prefix}_{next(self._numbers)}"
         self._cluster.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return name
+
+
+def _file(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))
+
+
+def _name(url: str) -> str:
+    return url.rpartition("/")[2]
 
 
 def migrate(url: str, folder: Path) -> None:
