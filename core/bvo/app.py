@@ -42,7 +42,6 @@ class Greeting(Schema):
     version = fields.String(metadata={"example": __version__})
 
 
-
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     """Build the app. `config` holds `BVO_*` values that win over the environment. Raises StartupError."""
     configuration = Config.load(config)

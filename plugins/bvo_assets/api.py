@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from bvo import access, registry
 from bvo.access import requires
+from bvo_jobs import execution
 
 from .schemas import RevealedOut
 from .service import AssetService

@@ -6,7 +6,6 @@ from marshmallow import EXCLUDE, Schema, fields, validate
 
 from bvo_access.schemas import MAX_PASSWORD, NEW_PASSWORD, USERNAME, check_policy
 
-
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
 

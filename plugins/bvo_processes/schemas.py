@@ -49,10 +49,10 @@ class ProcessSummary(Schema):
     script_path = fields.String(metadata={"example": "main.py"})
     is_active = fields.Boolean()
     version = fields.Integer()
-    timeout_seconds = fields.Integer()
+    timeout_seconds = fields.Integer(allow_none=True)
     max_attempts = fields.Integer()
     retry_delay_seconds = fields.Integer()
-    max_running_jobs = fields.Integer()
+    max_running_jobs = fields.Integer(allow_none=True)
     created_at = fields.AwareDateTime()
     updated_at = fields.AwareDateTime()
 

@@ -107,7 +107,7 @@ def update(data: dict[str, Any], row_id: int) -> Any:
 @blueprint.response(200, schemas.StatusOut)
 def stopped(data: dict[str, Any], row_id: int) -> Any:
     """Tell how the script of a cancelled job was ended"""
-    execution.stopped(row_id, service.robot_id(None), request.headers.get(LEASE_HEADER), data["words"])
+    execution.stopped(row_id, service.robot_id(None), request.headers.get(execution.LEASE_HEADER), data["words"])
     return {"status": "ok"}
 
 

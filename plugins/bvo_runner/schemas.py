@@ -117,7 +117,9 @@ class UpdateIn(RunnerMessage):
 
 
 class StoppedIn(RunnerMessage):
-    words = fields.String(required=True, validate=validate.Length(1, 500))
+    words = fields.String(
+        required=True, validate=validate.Length(1, 500), metadata={"example": "it ended by itself after SIGTERM"}
+    )
 
 
 class StatusOut(Schema):

@@ -18,7 +18,6 @@ GROUP = {
     "content": {
         "application/json": {
             "schema": {"$ref": f"{COMPONENTS}AnyGroup"},
-            "example": {"instance_name": "BV Orchestrator"},
         }
     },
 }
@@ -27,7 +26,6 @@ EVERY_GROUP = {
     "content": {
         "application/json": {
             "schema": {"$ref": f"{COMPONENTS}EveryGroup"},
-            "example": {"general": {"instance_name": "BV Orchestrator"}},
         }
     },
 }

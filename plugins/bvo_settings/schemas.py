@@ -19,4 +19,4 @@ class MailTestIn(Schema):
 
 
 class OkOut(Schema):
-    status = fields.String()
+    status = fields.String(validate=validate.Equal("ok"))

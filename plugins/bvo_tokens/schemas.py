@@ -19,13 +19,13 @@ def _known_permission(name: str) -> None:
 
 
 class ApiTokenIn(Schema):
-    name = fields.String(required=True, validate=validate.Length(1, 100))
+    name = fields.String(required=True, validate=validate.Length(1, 100), metadata={"example": "deployment"})
     user_id = fields.Integer(
         validate=validate.Range(1, 2**31 - 1),
         metadata={"description": "For whom it acts: a service account, a user whom you may change; left out: yourself"},
     )
     scopes = fields.List(
-        fields.String(validate=_known_permission),
+        fields.String(validate=_known_permission, metadata={"example": "jobs:view"}),
         required=True,
         validate=validate.Length(1, 1000),
         metadata={"description": "Permissions such as `jobs:view`, of those that both you and the user have"},
@@ -35,19 +35,25 @@ class ApiTokenIn(Schema):
 
 class TokenUser(Schema):
     id = fields.Integer()
-    username = fields.String()
+    username = fields.String(metadata={"example": "ci"})
 
 
 class ApiTokenOut(Schema):
     id = fields.Integer()
-    name = fields.String()
+    name = fields.String(metadata={"example": "deployment"})
     user_id = fields.Integer()
     user = fields.Nested(TokenUser)
-    scopes = fields.List(fields.String())
-    prefix = fields.String(metadata={"description": "How the token begins"})
-    token = fields.String(metadata={"description": "Shown once, when the token is created"})
-    created_by = fields.String()
+    scopes = fields.List(fields.String(metadata={"example": "jobs:view"}))
+    prefix = fields.String(metadata={"description": "How the token begins", "example": "bvok_0123"})
+    token = fields.String(
+        metadata={
+            "description": "Shown once, when the token is created",
+            "example": "bvok_0123456789abcdef",
+            "x_optional": 201,
+        }
+    )
+    created_by = fields.String(metadata={"example": "ada"})
     created_at = fields.AwareDateTime()
     expires_at = fields.AwareDateTime()
-    last_used_at = fields.AwareDateTime(metadata={"description": "To the minute"})
-    last_used_ip = fields.String(metadata={"label": "Last used from"})
+    last_used_at = fields.AwareDateTime(allow_none=True, metadata={"description": "To the minute"})
+    last_used_ip = fields.String(allow_none=True, metadata={"label": "Last used from", "example": "192.0.2.7"})

@@ -62,10 +62,10 @@ class _Builder:
             shown = [name for name in properties if self._shown(name, schema)] or properties
             inside = replace(self, status=0)
             return {name: inside.of(properties[name]) for name in shown}
-        if kind == "array":
-            return [self.of(schema["items"])]
         if "default" in schema:
             return schema["default"]
+        if kind == "array":
+            return [self.of(schema["items"])]
         return FORMATS.get(schema.get("format", ""), SCALARS[kind])
 
     def _shown(self, name: str, schema: dict[str, Any]) -> bool:

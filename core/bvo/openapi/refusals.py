@@ -14,7 +14,7 @@ REFUSALS = {
     "403": ("Not permitted", "You lack the permission jobs:create. Ask an administrator for a role that has it."),
     "404": ("There is none, or none that the caller may see", "Job not found: there is none with the id 17."),
     "409": ("What exists or happens already stands against it", "A job that is completed can't become canceled."),
-    "412": ("It has changed since the client saw it", "Job 17 has changed since you read it. Get it again, and decide anew."),
+    "412": ("It has changed since the client saw it", "Job 17 has changed since you read it."),
     "413": ("The body is too large", "The request is too large: at most 4194304 bytes are taken here. Send less."),
     "415": ("The body is not sent as JSON", "Send the body as JSON, with the header Content-Type: application/json."),
     "422": ("A value is not valid", "process_id: Missing data for required field."),
