@@ -43,5 +43,3 @@ class SettingsGroup:
 
     def __post_init__(self) -> None:
         check_name(self, self.name)
-        if self.name == "schema":
-            raise ValueError("SettingsGroup.name 'schema' is taken: /api/settings/schema describes every group")

@@ -53,6 +53,7 @@ def login(form: dict[str, str]) -> Any:
 @blueprint.post("/refresh")
 @public
 @blueprint.arguments(RefreshIn)
+@blueprint.alt_response(401, description="The token was used before, has expired, or its session was ended")
 @blueprint.response(200, TokenOut)
 def refresh(data: dict[str, str]) -> Any:
     """Exchange a refresh token for new tokens. It works once: shown again, it ends the session"""

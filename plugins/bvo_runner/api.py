@@ -103,6 +103,8 @@ def update(data: dict[str, Any], row_id: int) -> Any:
 
 @blueprint.post(f"/jobs/{ROW}/stopped")
 @requires(None, principals=("robot",))
+@blueprint.doc(parameters=[execution.LEASE_PARAMETER])
+@blueprint.alt_response(409, description="The job was not cancelled, or another attempt held it")
 @blueprint.arguments(schemas.StoppedIn)
 @blueprint.response(200, schemas.StatusOut)
 def stopped(data: dict[str, Any], row_id: int) -> Any:

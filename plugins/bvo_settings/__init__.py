@@ -39,6 +39,6 @@ def encrypted_columns() -> Iterable[EncryptedColumn]:
 
 @hookimpl
 def blueprints() -> Iterable[Blueprint]:
-    from .api import blueprint
+    from .api import blueprint, descriptions
 
-    return [blueprint]
+    return [blueprint, descriptions]

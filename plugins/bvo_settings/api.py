@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import jsonify
 from flask_smorest import Blueprint
+from werkzeug.wrappers import Response
 
 from bvo import settings
 from bvo.access import requires
@@ -13,6 +15,7 @@ from . import description, service
 from .schemas import MailTestIn, OkOut, ValuesIn
 
 blueprint = Blueprint("settings", __name__, url_prefix="/api/settings", description="Settings")
+descriptions = Blueprint("settings_schema", __name__, url_prefix="/api", description="What settings there are")
 blueprint.record_once(description.add_to_openapi)
 
 GROUP = {"in": "path", "name": "group", "example": "general"}
@@ -25,14 +28,6 @@ GROUP = {"in": "path", "name": "group", "example": "general"}
 def every_group() -> dict[str, Any]:
     """Every group with its values"""
     return {group: settings.read(group) for group in settings.groups()}
-
-
-@blueprint.get("/schema")
-@requires("settings:view")
-@blueprint.response(200, {"type": "object"}, example={"general": {"title": "General", "type": "object"}})
-def schema() -> dict[str, Any]:
-    """Type, limits, default, unit (`x-unit`) and help of every setting, as JSON Schema by group"""
-    return description.groups()
 
 
 @blueprint.get("/<group>", parameters=[GROUP])
@@ -67,3 +62,11 @@ def test_mail(data: dict[str, str]) -> dict[str, str]:
     """Send a test mail now, with the stored settings"""
     service.send_test_mail(data["to"])
     return {"status": "ok"}
+
+
+@descriptions.get("/settings-schema")
+@requires("settings:view")
+@descriptions.response(200, {"type": "object"}, example={"general": {"title": "General", "type": "object"}})
+def schema() -> Response:
+    """Type, limits, default, unit (`x-unit`) and help of every setting, as JSON Schema by group"""
+    return jsonify(description.groups())

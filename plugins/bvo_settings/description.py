@@ -67,5 +67,5 @@ def _property(setting: Setting) -> dict[str, Any]:
     if setting.unit:
         shown["x-unit"] = setting.unit
     if setting.secret:
-        shown["writeOnly"] = True
+        shown["format"] = "password"
     return shown

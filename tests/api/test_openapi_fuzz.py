@@ -15,9 +15,10 @@ from argon2 import PasswordHasher
 from schemathesis import Case
 from schemathesis.schemas import BaseSchema
 
+from bvo import throttle
 from bvo_access import passwords
 from support.databases import Databases
-from support.fuzzing import World, labels, try_in_turn, try_out
+from support.fuzzing import World, has_empty_parameters, labels, try_in_turn, try_out, without_history
 
 EXAMPLES = 10
 """Random requests for each operation, beside the examples and all the edges of its schema."""
@@ -30,6 +31,7 @@ MAY_BE_REFUSED = {
     "POST /api/access/users": COMMON,
     "PUT /api/access/users/{row_id}": COMMON,
     "POST /api/access/users/{row_id}/roles": UNKNOWN,
+    "POST /api/api-tokens": f"the scopes are permissions that there are; {UNKNOWN}",
     "POST /api/assets": f"a value has to fit the asset's type; {UNKNOWN}",
     "PUT /api/assets/{row_id}": f"a type can't change, and a value has to fit it; {UNKNOWN}",
     "POST /api/auth/forgot": COMMON,
@@ -43,11 +45,16 @@ MAY_BE_REFUSED = {
     "POST /api/robots": UNKNOWN,
     "PUT /api/robots/{row_id}": UNKNOWN,
     "PUT /api/settings/{group}": "each group has values of its own",
+    "POST /api/settings/email/test": "no mail server is set",
 }
 """Where a body that fits its schema may be answered with 422, and why: what a schema can't say."""
 
 NEVER_SUCCEEDS = {
+    "POST /api/auth/refresh": "nobody guesses a refresh token",
+    "POST /api/auth/reset": "nobody guesses a link",
     "POST /api/packages/upload": "random bytes are no zip",
+    "POST /api/runner/jobs/{row_id}/stopped": "the job of the robot is not cancelled",
+    "POST /api/settings/email/test": "no mail server is set",
     "POST /api/sdk/auth/confirm": "nobody guesses the id of a login",
     "POST /api/sdk/auth/deny": "nobody guesses the id of a login",
 }
@@ -76,6 +83,7 @@ def world(kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.Te
     databases: Databases = request.getfixturevalue(kind)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        patched.setattr(throttle, "attempt", lambda *counters: None)  # else every login would soon be a 429
         world = World(databases, tmp_path_factory.mktemp("world"))
         yield world
         world.close()
@@ -114,7 +122,10 @@ def configuration(max_examples: int, *, deterministic: bool) -> dict[str, Any]:
 
 def status_of(world: World, caller: str, case: Case) -> int:
     """Send a request, check the answer against the description, and bring back what a success has changed."""
-    status: int = case.call_and_validate(headers=world.headers[caller]).status_code
+    headers, case = world.headers[caller], without_history(case)
+    send = case.call if has_empty_parameters(case) else case.call_and_validate
+    status: int = send(headers=headers).status_code
+    assert status < 500 or status == 503
     if case.method != "GET" and status < 400:
         world.restore()
     return status
@@ -127,7 +138,7 @@ def test_the_api_answers_as_it_says_to_an_administrator(world: World, described:
 
 def test_the_api_answers_as_it_says_to_a_robot(world: World, described: BaseSchema, label: str) -> None:
     answers = try_out(described, label, partial(status_of, world, "robot"))
-    assert min(answers) < 400
+    assert min(answers) < 400 or label in NEVER_SUCCEEDS
 
 
 def test_the_api_refuses_as_it_says_to_nobody(world: World, described: BaseSchema, label: str) -> None:

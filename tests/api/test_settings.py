@@ -114,7 +114,7 @@ def test_a_secret_is_stored_encrypted_and_shown_nowhere(admin: Api, app: Flask, 
         assert told["metadata"] == {"secrets_changed": ["smtp_password"]}
         assert told["after_data"]["smtp_password"] == "***"
     assert "canary" not in str(state.everything())
-    assert "canary" not in admin.get("/api/settings").text + admin.get("/api/settings/schema").text
+    assert "canary" not in admin.get("/api/settings").text + admin.get("/api/settings-schema").text
     with app.app_context():
         assert settings.get("email.smtp_password") == "canary-4712"
 
@@ -175,12 +175,12 @@ def test_where_the_key_is_gone_a_test_mail_says_what_to_do(admin: Api, make_app:
 
 
 def test_the_schema_tells_type_limits_default_unit_and_help(admin: Api, app: Flask) -> None:
-    described = admin.ok(admin.get("/api/settings/schema"))
+    described = admin.ok(admin.get("/api/settings-schema"))
     lease = described["jobs"]["properties"]["lease_seconds"]
     assert (lease["type"], lease["minimum"], lease["maximum"]) == ("integer", 15, 3600)
     assert (lease["default"], lease["x-unit"]) == (60, "s")
     password = described["email"]["properties"]["smtp_password"]
-    assert (password["type"], password["writeOnly"]) == (["string", "null"], True)
+    assert (password["type"], password["format"]) == (["string", "null"], "password")
     assert described["email"]["title"] == "E-mail"
     values = admin.ok(admin.get("/api/settings"))
     assert {group: set(values[group]) for group in values} == {
@@ -192,7 +192,7 @@ def test_the_schema_tells_type_limits_default_unit_and_help(admin: Api, app: Fla
 def test_the_description_of_the_api_has_the_types_of_each_group(admin: Api) -> None:
     document = admin.ok(admin.get("/openapi.json"))
     schemas = document["components"]["schemas"]
-    assert schemas["settings.jobs"] == admin.ok(admin.get("/api/settings/schema"))["jobs"]
+    assert schemas["settings.jobs"] == admin.ok(admin.get("/api/settings-schema"))["jobs"]
     change = document["paths"]["/api/settings/{group}"]["put"]
     for body in (change["requestBody"], change["responses"]["200"]):
         assert body["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/settings.AnyGroup"}

@@ -43,7 +43,7 @@ def _kind(shown: dict[str, Any]) -> str:
     if kinds == ["string"] and "enum" in shown:
         return f"one of {', '.join(shown['enum'])}"
     words = " or ".join(f"array of {shown['items']['type']}" if kind == "array" else kind for kind in kinds)
-    return f"{words}, secret" if shown.get("writeOnly") else words
+    return f"{words}, secret" if shown.get("format") == "password" else words
 
 
 def test_every_message_of_the_troubleshooting_table_is_one_of_the_product() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from functools import cache
@@ -29,6 +30,11 @@ from support.work import Work
 ROWS = 4
 """Most ids in a request are 1 to 4: some rows have them, some have not."""
 FUZZER = "fuzzer"
+_EARLIER = {
+    "Idempotency-Key": re.compile("[!-~]{1,255}"),
+    "If-Match": re.compile(".*"),
+    "If-None-Match": re.compile(".*"),
+}
 PASSWORD = "correct horse"
 
 
@@ -64,6 +70,8 @@ class World:
         admin = Api(client, Authorization=f"Bearer {self._token(1)}")
         work = _fill(admin)
         fuzzer = _another_administrator(admin)
+        for _ in range(ROWS):
+            self._token(1)  # sessions that requests may end, so that they do not end their own
         self.headers: dict[str, dict[str, str]] = {
             "administrator": {"Authorization": f"Bearer {self._token(fuzzer)}"},
             "robot": {**work.api.headers, "X-Lease-Token": work.lease},
@@ -99,7 +107,7 @@ class World:
 
     def _token(self, user_id: int) -> str:
         with self.app.app_context():
-            return sessions.issue(Principal(kind="user", id=user_id, name=""))
+            return sessions.issue(Principal(kind="user", id=user_id, name=f"user {user_id}")).access
 
     def _disconnect(self) -> None:
         with self.app.app_context():
@@ -142,6 +150,10 @@ def try_in_turn(schema: BaseSchema, world: World, caller: str) -> set[tuple[str,
         def get_call_kwargs(self, case: Case) -> dict[str, Any]:
             return {"headers": headers}
 
+        def before_call(self, case: Case) -> None:
+            super().before_call(case)
+            without_history(case)
+
         def after_call(self, response: Response, case: Case) -> None:
             super().after_call(response, case)
             seen.add((case.operation.label, response.status_code))
@@ -169,6 +181,7 @@ def _fill(admin: Api) -> Work:
         ("queues", {"name": "invoices"}),
         ("queues", {"name": "empty"}),
         ("queue-items", {"queue_id": 1, "reference": "INV-1", "payload": [1]}),
+        ("api-tokens", {"name": "deployment", "scopes": ["jobs:view"]}),
         ("access/roles", {"name": "Nothing", "permissions": [{"artifact": "jobs", "can_view": True}]}),
         *(("access/users", {"username": f"user-{number}", "password": PASSWORD}) for number in range(1, ROWS + 1)),
     ):
@@ -187,6 +200,19 @@ def _another_administrator(admin: Api) -> int:
 def _near(context: Any, value: Any) -> Any:
     """Ids that rows may have: what schemathesis draws from two billion would hardly ever be one."""
     return _mapped(value)
+
+
+def without_history(case: Case) -> Case:
+    """The request without headers that tie it to an earlier one: a key used before, a state seen before."""
+    for name, fitting in _EARLIER.items():
+        if fitting.fullmatch(str((case.headers or {}).get(name, "\n"))):
+            del case.headers[name]
+    return case
+
+
+def has_empty_parameters(case: Case) -> bool:
+    """True where a query parameter, or its name, is empty: it counts as left out, whatever its type."""
+    return any(name == "" or value in ("", [""]) for name, value in (case.query or {}).items())
 
 
 def _mapped(value: Any, name: str = "") -> Any:
