@@ -17,6 +17,7 @@ from werkzeug.exceptions import (
     NotFound,
     RequestEntityTooLarge,
     ServiceUnavailable,
+    Unauthorized,
     UnprocessableEntity,
 )
 from werkzeug.wrappers import Response
@@ -77,6 +78,8 @@ def _problem(error: HTTPException) -> Response:
     response = jsonify(body)
     response.status_code = error.code or 500
     response.mimetype = "application/problem+json"
+    if isinstance(error, Unauthorized):
+        response.headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 asks for one; no browser shows a login window for it
     _copy_headers(error, response)
     return response
 

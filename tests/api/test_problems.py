@@ -137,3 +137,8 @@ def test_a_request_keeps_its_id_and_gets_one_where_it_has_none(anonymous: Api) -
     assert len(made) == 2
     forged = anonymous.get("/healthz", headers={"X-Request-ID": "a b; level=info"})
     assert forged.headers["X-Request-ID"] != "a b; level=info"
+
+
+def test_a_401_names_the_scheme_that_is_asked_for(anonymous: Api) -> None:
+    for path in ("/api/jobs", "/api/auth/me"):
+        assert anonymous.get(path).headers["WWW-Authenticate"] == "Bearer"
