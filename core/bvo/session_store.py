@@ -106,7 +106,7 @@ def rotate(used: UserSession, jti: str, leeway: timedelta = timedelta(0)) -> str
         ):
             return successor
         recent = (UserSession.previous_jti == jti, UserSession.rotated_at > now - leeway)
-        if session.scalar(select(UserSession.id).where(mine, *recent)) is not None:
+        if leeway and session.scalar(select(UserSession.id).where(mine, *recent)) is not None:
             return None
         if session.scalar(delete(UserSession).where(mine).returning(UserSession.id)) is None:
             raise Unauthorized(ENDED)
