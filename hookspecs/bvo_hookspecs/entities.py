@@ -58,7 +58,8 @@ class EntityType:
     """One kind of thing that the product manages.
 
     `service` is instantiated once per app with this record. The operations that exist are the methods that it has:
-    `create(data) -> row`, `update(id, data) -> row`, `delete(id)`; each is one transaction. `scope` narrows every
+    `create(data) -> row`, `update(id, data) -> row`, `delete(id)`; each is one transaction. With a method
+    `page(arguments)` it fetches the list's pages itself, as `bvo.entities.fetch_page` would. `scope` narrows every
     query to what the principal may see, and is mandatory: write `everything` where nothing is narrowed. `secrets`
     names fields that are masked in audit and events. `views` replaces one operation whole: its key is one of `list,
     get, create, update, delete`, its value a view function that declares its own access. `principals` names, for one of

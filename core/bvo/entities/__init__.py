@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from .arguments import Forgiving, parser
 from .filters import equals, everything, flag, search
-from .query import Page, fetch_page, find
-from .routes import MAX_ID, ROW, blueprints, query_schema, refuse_huge_ids
+from .query import MAX_COUNT, Page, fetch_page, find, offset, scoped
+from .routes import MAX_ID, ROW, blueprints, paging_headers, query_schema, refuse_huge_ids
 from .service import Creates, Deletes, Service, Updates, refuse_when_creating
 
 __all__ = [
+    "MAX_COUNT",
     "MAX_ID",
     "ROW",
     "Creates",
@@ -23,9 +24,12 @@ __all__ = [
     "fetch_page",
     "find",
     "flag",
+    "offset",
+    "paging_headers",
     "parser",
     "query_schema",
     "refuse_huge_ids",
     "refuse_when_creating",
+    "scoped",
     "search",
 ]

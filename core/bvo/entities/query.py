@@ -4,28 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, func, select
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import NotFound, UnprocessableEntity
 
-from bvo import access
+from bvo import access, registry
 from bvo.database import db
 from bvo_hookspecs import EntityType
 
 MAX_COUNT = 10_000
 """Rows are counted up to here: an exact count of a large table costs more than anyone reads from it."""
 
+TOO_DEEP = f"Pages end behind the {MAX_COUNT:,}th row. Follow the Link header, or narrow the list by its filters."
+
 
 @dataclass(frozen=True)
 class Page:
-    """A page of rows, newest first. `total` is capped at MAX_COUNT + 1; `next_after` is None on the last page."""
+    """A page of rows, newest first. `total` is capped at MAX_COUNT + 1; `next_after` is None on the last page.
+
+    `searched_to` is set where not all rows were looked through, but only those since then: `next_after` leads on.
+    """
 
     rows: list[Any]
     page: int
     page_size: int
     total: int
     next_after: int | None
+    searched_to: datetime | None = None
 
     @property
     def pages(self) -> int:
@@ -48,19 +55,36 @@ def find(entity: EntityType, row_id: int) -> Any:
 def fetch_page(entity: EntityType, arguments: Mapping[str, Any]) -> Page:
     """One page of the filtered list: by number, or (fast at any depth) the rows that follow the id `after`.
 
-    `arguments` are those of `query_schema`: the type's filters, `page_size`, and `page` or `after`.
+    `arguments` are those of `query_schema`: the type's filters, `page_size`, and `page` or `after`. A service that has
+    a method `page(arguments)` fetches its type's pages itself.
     """
+    own = getattr(registry.current().services[entity.service], "page", None)
+    page: Page = own(arguments) if own else _fetch(entity, arguments)
+    return page
+
+
+def offset(arguments: Mapping[str, Any]) -> int:
+    """The rows before the page; none where a cursor leads to it. Raises UnprocessableEntity beyond MAX_COUNT."""
+    if arguments.get("after") is not None:
+        return 0
+    rows: int = (arguments.get("page", 1) - 1) * arguments["page_size"]
+    if rows > MAX_COUNT:
+        refused = UnprocessableEntity()
+        refused.data = {"messages": {"query": {"page": [TOO_DEEP]}}}  # type: ignore[attr-defined]
+        raise refused
+    return rows
+
+
+def _fetch(entity: EntityType, arguments: Mapping[str, Any]) -> Page:
     page, page_size, after = arguments.get("page", 1), arguments["page_size"], arguments.get("after")
     query = scoped(entity)
     for criterion in entity.filters:
         if arguments.get(criterion.name) is not None:
             query = criterion.apply(query, arguments[criterion.name])
     total = db.session.scalar(select(func.count()).select_from(_ids(entity, query).limit(MAX_COUNT + 1).subquery()))
-    ordered = query.order_by(entity.model.id.desc()).limit(page_size + 1)
+    ordered = query.order_by(entity.model.id.desc()).offset(offset(arguments)).limit(page_size + 1)
     if after is not None:
         ordered = ordered.where(entity.model.id < after)
-    elif page > 1:
-        ordered = ordered.offset((page - 1) * page_size)
     found = list(db.session.scalars(ordered).unique())
     rows = found[:page_size]
     return Page(rows, page, page_size, total or 0, rows[-1].id if len(found) > page_size else None)

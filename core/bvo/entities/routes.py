@@ -18,7 +18,7 @@ from bvo.registry import Registry
 from bvo_hookspecs import Action, EntityType
 
 from .etags import answer, matching
-from .query import Page, fetch_page, find
+from .query import MAX_COUNT, Page, fetch_page, find
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
@@ -96,7 +96,7 @@ def _list(blueprint: Blueprint, entity: EntityType) -> View:
     @blueprint.response(200, entity.read_schema(many=True), headers={name: name for name in ("X-Pagination", "Link")})
     def view(arguments: dict[str, Any]) -> Any:
         page = fetch_page(entity, arguments)
-        return page.rows, 200, _paging_headers(page)
+        return page.rows, 200, paging_headers(page)
 
     view.__doc__ = f"List {entity.plural.replace('_', ' ')}, newest first"
     return view
@@ -198,7 +198,7 @@ def _may_miss_what_it_names(blueprint: Blueprint, entity: EntityType) -> Callabl
 def query_schema(entity: EntityType) -> Schema:
     """What a list takes: the type's filters, and paging."""
     paging: dict[str, fields.Field[Any]] = {
-        "page": fields.Integer(load_default=1, validate=validate.Range(1, 100_000)),
+        "page": fields.Integer(load_default=1, validate=validate.Range(1, MAX_COUNT + 1)),
         "page_size": fields.Integer(load_default=DEFAULT_PAGE_SIZE, validate=validate.Range(1, MAX_PAGE_SIZE)),
         "after": fields.Integer(
             validate=validate.Range(0, MAX_ID),
@@ -209,7 +209,8 @@ def query_schema(entity: EntityType) -> Schema:
     return Schema.from_dict({**filters, **paging}, name=f"{entity.name}_query")(unknown=EXCLUDE)
 
 
-def _paging_headers(page: Page) -> dict[str, str]:
+def paging_headers(page: Page) -> dict[str, str]:
+    """Totals, and the address of the rows that follow."""
     totals = {"total": page.total, "total_pages": page.pages, "page": page.page, "page_size": page.page_size}
     headers = {"X-Pagination": json.dumps(totals)}
     if page.next_after is not None:
