@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from flask import request
 from flask_smorest import Blueprint
 from marshmallow import ValidationError, fields, validate
-from sqlalchemy import Select, or_
+from sqlalchemy import Select
 
 from bvo.access import requires
-from bvo.entities import equals, everything, fetch_page, parser, query_schema
+from bvo.entities import everything, fetch_page, paging_headers, query_schema
 from bvo_hookspecs import EntityType, Filter, NavItem
 
 from .models import AuditEvent
+from .query import CRITERIA, Criterion
 from .schemas import AuditDetail, AuditPage
 from .service import AuditService
 
@@ -22,30 +25,16 @@ described = Blueprint("audit", __name__)
 """Only for its decorators: the entity engine makes the routes."""
 
 
-def _since(query: Select[Any], value: datetime) -> Select[Any]:
-    return query.where(AuditEvent.timestamp >= value)
+def _point_in_time(description: str) -> fields.AwareDateTime:
+    return fields.AwareDateTime(
+        default_timezone=UTC,
+        validate=_within_utc,
+        metadata={"description": f"{description}; UTC where no zone is given"},
+    )
 
 
-def _until(query: Select[Any], value: datetime) -> Select[Any]:
-    return query.where(AuditEvent.timestamp <= value)
-
-
-def _containing(query: Select[Any], value: str) -> Select[Any]:
-    columns = (AuditEvent.message, AuditEvent.entity_name, AuditEvent.actor_username, AuditEvent.action)
-    return query.where(or_(*(column.icontains(value, autoescape=True) for column in columns)))
-
-
-def _action(query: Select[Any], value: str) -> Select[Any]:
-    """Clients of the reference send an action type as `action`, too; no action is named like one."""
-    return query.where(or_(AuditEvent.action == value, AuditEvent.action_type == value))
-
-
-def _by(query: Select[Any], value: str) -> Select[Any]:
-    return query.where(AuditEvent.actor_username == value)
-
-
-def _point_in_time() -> fields.AwareDateTime:
-    return fields.AwareDateTime(default_timezone=UTC, validate=_within_utc)
+def _text(description: str) -> fields.String:
+    return fields.String(metadata={"description": description})
 
 
 def _within_utc(value: datetime) -> None:
@@ -55,16 +44,30 @@ def _within_utc(value: datetime) -> None:
         raise ValidationError("Not a valid datetime.") from None
 
 
-@requires("audit:view")
-@described.response(200, AuditPage)
-def list_events() -> Any:
-    """List the audit log, newest first"""
-    arguments = parser.parse(query_schema(AUDIT_EVENT), request, location="query")
-    page = fetch_page(AUDIT_EVENT, arguments)
-    return {"items": page.rows, "total": page.total, "page": page.page, "page_size": page.page_size}
+@cache  # filters that are the same have the same function: a form shows one of them
+def _narrowing(criterion: Criterion) -> Callable[[Select[Any], Any], Select[Any]]:
+    return lambda query, value: query.where(criterion.holds(AuditEvent, value))
 
 
-AUDIT_EVENT = EntityType(
+FIELDS: dict[str, fields.Field[Any]] = {
+    "search": _text("Text in message, entity_name, actor_username or action"),
+    "q": _text("The same as search"),
+    "from_time": _point_in_time("Events at this time or later"),
+    "to_time": _point_in_time("Events at this time or earlier"),
+    "from": _point_in_time("The same as from_time"),
+    "to": _point_in_time("The same as to_time"),
+    "user": _text("The name of the user, or of the robot"),
+    "username": _text("The same as user"),
+    "user_id": fields.Integer(
+        validate=validate.Range(1, 2**31 - 1), metadata={"description": "The user's id, whatever name the user had"}
+    ),
+    "action": _text("What was done, e.g. job.create; without a dot, the same as action_type"),
+    "action_type": _text("The kind of action, e.g. created, modified, deleted, status_changed, login, logout, denied"),
+    "entity_type": _text("What it was done to, e.g. job"),
+    "entity_id": _text("The id of what it was done to; best together with entity_type"),
+}
+
+_EVENTS = EntityType(
     name="audit_event",
     plural="audit",
     label="Audit event",
@@ -73,21 +76,25 @@ AUDIT_EVENT = EntityType(
     service=AuditService,
     scope=everything,
     columns=("timestamp", "actor_username", "action_type", "entity_display", "entity_name", "message"),
-    filters=(
-        Filter(name="search", field=fields.String(), apply=_containing),
-        Filter(name="q", field=fields.String(), apply=_containing),
-        Filter(name="from_time", field=_point_in_time(), apply=_since),
-        Filter(name="to_time", field=_point_in_time(), apply=_until),
-        Filter(name="from", field=_point_in_time(), apply=_since),
-        Filter(name="to", field=_point_in_time(), apply=_until),
-        Filter(name="user", field=fields.String(), apply=_by),
-        Filter(name="username", field=fields.String(), apply=_by),
-        equals(AuditEvent.actor_user_id, fields.Integer(validate=validate.Range(1, 2**31 - 1)), name="user_id"),
-        Filter(name="action", field=fields.String(), apply=_action),
-        equals(AuditEvent.action_type, fields.String()),
-        equals(AuditEvent.entity_type, fields.String()),
-        equals(AuditEvent.entity_id, fields.String()),
-    ),
-    views={"list": list_events},
+    filters=tuple(Filter(name=name, field=field, apply=_narrowing(CRITERIA[name])) for name, field in FIELDS.items()),
     nav=NavItem(name="audit", label="Audit log", order=90),
 )
+
+
+@requires("audit:view")
+@described.arguments(query_schema(_EVENTS), location="query")
+@described.response(200, AuditPage)
+def list_events(arguments: dict[str, Any]) -> Any:
+    """List the audit log, newest first"""
+    page = fetch_page(AUDIT_EVENT, arguments)
+    body = {
+        "items": page.rows,
+        "total": page.total,
+        "page": page.page,
+        "page_size": page.page_size,
+        "searched_to": page.searched_to,
+    }
+    return body, 200, paging_headers(page)
+
+
+AUDIT_EVENT = replace(_EVENTS, views={"list": list_events})

@@ -34,7 +34,16 @@ class AuditDetail(AuditRow):
 
 
 class AuditPage(Schema):
+    """A part of the log. The Link header leads to the next one."""
+
     items = fields.List(fields.Nested(AuditRow))
-    total = fields.Integer(metadata={"description": "Counted up to 10,001"})
+    total = fields.Integer(metadata={"description": "Counted up to 10,001, and back to searched_to"})
     page = fields.Integer()
     page_size = fields.Integer()
+    searched_to = fields.AwareDateTime(
+        allow_none=True,
+        metadata={
+            "description": "Set where not the whole log was looked through, but only what happened since then:"
+            " follow the Link header to go on, or narrow the list by time"
+        },
+    )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy.orm import Session
 
-from bvo.entities import Service
+from bvo.entities import Page, Service
 from bvo_hookspecs import Event
 
+from . import query
 from .models import AuditEvent
 
 USERS = ("user", "token", "sdk")
@@ -15,6 +19,9 @@ USERS = ("user", "token", "sdk")
 
 class AuditService(Service[AuditEvent]):
     """Reading only: it has no operation that changes anything."""
+
+    def page(self, arguments: Mapping[str, Any]) -> Page:
+        return query.fetch_page(self.entity, arguments)
 
 
 def record(session: Session, event: Event) -> None:

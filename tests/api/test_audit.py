@@ -62,6 +62,15 @@ def test_a_row_tells_who_what_before_and_after(admin: Api) -> None:
     }
 
 
+def test_a_new_password_is_told_of_and_not_shown(admin: Api) -> None:
+    user = admin.ok(admin.post("/api/access/users", {"username": "dana", "password": "correct horse"}))
+    admin.ok(admin.put(f"/api/access/users/{user['id']}", {"password": "canary horse"}))
+    newest = admin.ok(admin.get("/api/audit"))["items"][0]
+    event = admin.ok(admin.get(f"/api/audit/{newest['id']}"))
+    assert (event["action"], event["metadata"]) == ("user.update", {"password_changed": True})
+    assert "canary" not in str(event)
+
+
 def test_a_change_that_changes_nothing_is_not_logged(admin: Api, state: State) -> None:
     robot, _ = admin.a_robot()
     with state.unchanged():
@@ -147,3 +156,11 @@ def test_pages_have_totals_in_the_answer(admin: Api) -> None:
     page: dict[str, Any] = admin.ok(admin.get("/api/audit?page=2&page_size=2"))
     assert ([row["entity_name"] for row in page["items"]], page["total"]) == (["robot-0"], 3)
     assert (page["page"], page["page_size"]) == (2, 2)
+
+
+def test_the_description_of_the_api_names_every_filter(admin: Api) -> None:
+    described = admin.ok(admin.get("/openapi.json"))["paths"]["/api/audit"]["get"]
+    names = {parameter["name"] for parameter in described["parameters"]}
+    assert names >= {"from_time", "to_time", "from", "to", "user", "username", "user_id", "action", "action_type"}
+    assert names >= {"entity_type", "entity_id", "search", "q", "page", "page_size", "after"}
+    assert all(parameter.get("description") for parameter in described["parameters"] if "page" not in parameter["name"])

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from bvo import registry
+from bvo_audit import query
 from bvo_hookspecs import DashboardCard, DetailPanel, EntityType
 from support.api import Api
 
@@ -165,6 +166,21 @@ def test_a_list_pages_from_newest_to_oldest(admin: Api, signed_in: Browser) -> N
     assert 'rel="next"' not in second
     assert 'rel="first"' in second
     assert "status=pending" in older[1]
+
+
+def test_a_list_that_was_not_looked_through_to_its_end_says_so_and_leads_on(
+    admin: Api, signed_in: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(query, "LOOKED_THROUGH", 2)
+    admin.a_process()
+    page = signed_in.get("/ui/audit/?search=logged").text
+    assert "Nothing matches so far" in page
+    assert "Searched back to" in page
+    older = re.search(r'href="([^"]+)" rel="next"', page)
+    assert older
+    last = signed_in.get(older[1].replace("&amp;", "&")).text
+    assert "User admin logged in." in last
+    assert "Searched back to" not in last
 
 
 def test_a_filter_narrows_the_list_and_stays_in_the_form(admin: Api, signed_in: Browser) -> None:
