@@ -35,6 +35,14 @@ class Access:
         return not self.principals
 
 
+class PermissionMissing(Forbidden):
+    """The principal lacks `permission`."""
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(f"You lack the permission {permission}. Ask an administrator for a role that has it.")
+        self.permission = permission
+
+
 def requires(permission: str | None, *, principals: Iterable[PrincipalKind] | None = None) -> Callable[[V], V]:
     """Declare that a view needs one of `principals` with `permission` (e.g. `jobs:view`; None: any of them).
 
@@ -82,9 +90,9 @@ def is_loopback(address: str) -> bool:
 
 
 def require(permission: str) -> None:
-    """Raise Forbidden where the principal lacks `permission`."""
+    """Raise PermissionMissing where the principal lacks `permission`."""
     if not principal().can(permission):
-        raise Forbidden(f"You lack the permission {permission}. Ask an administrator for a role that has it.")
+        raise PermissionMissing(permission)
 
 
 def authenticate() -> Principal | None:

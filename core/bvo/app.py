@@ -17,6 +17,7 @@ from . import (
     access,
     bodies,
     database,
+    denials,
     entities,
     health,
     idempotency,
@@ -64,6 +65,7 @@ def assemble(config: Config, contributed: registry.Registry) -> Flask:
     problems.init_app(app)  # after Api, whose own error handler would answer pages in JSON, too
     request_ids.init_app(app)  # before access, so that refusals bear it, too
     access.init_app(app)
+    denials.init_app(app)
     bodies.init_app(app)  # after access: strangers send no large ones
     idempotency.init_app(app)
     session_tokens.init_app(app, config)

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from werkzeug.exceptions import (
     BadRequest,
     Conflict,
+    Forbidden,
     HTTPException,
     InternalServerError,
     MethodNotAllowed,
@@ -21,6 +22,8 @@ from werkzeug.exceptions import (
     UnprocessableEntity,
 )
 from werkzeug.wrappers import Response
+
+from . import denials
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +44,11 @@ def init_app(app: Flask) -> None:
 
 
 def respond(error: HTTPException) -> Any:
-    """Answer with a page where a browser asks for one, else with a problem. Redirects pass."""
+    """Answer with a page where a browser asks for one, else with a problem. Redirects pass, denials are recorded."""
     if error.code is None or error.code < 400:
         return error
+    if error.code == Forbidden.code:
+        denials.record(error)
     page: ErrorPage | None = _page()
     return page(error) if page else _problem(error)
 

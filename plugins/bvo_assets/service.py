@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from werkzeug.exceptions import Conflict, Forbidden, NotFound, UnprocessableEntity
 
-from bvo import access, events, secrets
+from bvo import access, denials, events, secrets
 from bvo.database import db, transaction
 from bvo.entities import Creates, Deletes, Updates
 from bvo_jobs import execution
@@ -58,7 +58,7 @@ class AssetService(Creates[Asset], Updates[Asset], Deletes[Asset]):
                     events.emit("revealed", self.entity, asset, metadata={"job_id": job.id, "attempt": job.attempt})
         except (Conflict, Forbidden) as refusal:
             self._record_refusal(name, str(refusal.description))
-            raise
+            raise denials.recorded(refusal) from None
         return _revealed(asset)
 
     def _for_job(self, name: str, job: Job) -> Asset:
@@ -74,7 +74,7 @@ class AssetService(Creates[Asset], Updates[Asset], Deletes[Asset]):
         events.record(
             type="asset.reveal_refused",
             action="asset.reveal_refused",
-            action_type="access_denied",
+            action_type="denied",
             entity_type=self.entity.name,
             entity_label=self.entity.label,
             entity_id=str(asset_id or ""),

@@ -166,7 +166,7 @@ def test_the_last_administrator_stays(admin: Api, state: State) -> None:
 def test_nobody_grants_what_they_lack(user_with: Callable[..., Api], state: State) -> None:
     manager = user_with(*MANAGER)
     own = manager.ok(manager.get("/api/auth/me"))
-    with state.unchanged():
+    with state.denied():
         refused(manager.post(f"{USERS}/{own['user']['id']}/roles", {"role_ids": [1]}), 403, "can't grant")
         refused(manager.post(f"{USERS}/{own['user']['id']}/roles", {"role_ids": [2]}), 403, "jobs:view")
         more = {"permissions": [{"artifact": "jobs", "can_delete": True}]}
@@ -177,7 +177,7 @@ def test_nobody_grants_what_they_lack(user_with: Callable[..., Api], state: Stat
 
 def test_nobody_changes_a_user_who_may_do_more(user_with: Callable[..., Api], state: State) -> None:
     manager = user_with(*MANAGER)
-    with state.unchanged():
+    with state.denied():
         refused(manager.put(f"{USERS}/1", {"password": "correct horse"}), 403, "may do more")
         refused(manager.put(f"{USERS}/1", {"email": "mine@example.com"}), 403, "may do more")
         refused(manager.put(f"{USERS}/1", {"is_active": False}), 403, "may do more")

@@ -272,6 +272,6 @@ def test_what_belongs_to_a_job_is_for_the_robot_that_runs_it(work: Work, state: 
                 return int(answer.status_code)
 
         for lease in leases:
-            with state.unchanged():
+            with state.denied():
                 assert status(other, lease) in (403, 404, 409), name
         assert status(work.api, work.lease) in (200, 201), name

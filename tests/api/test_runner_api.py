@@ -64,7 +64,7 @@ def test_on_a_loopback_address_of_a_development_server_a_new_name_needs_no_proof
 def test_a_robot_of_another_machine_can_not_be_taken_over(admin: Api, anonymous: Api, key: str, state: State) -> None:
     anonymous.ok(register(anonymous, "robot-1", key))
     other = admin.ok(admin.post("/api/machines", {"name": "HOST-2"}))["machine_key"]
-    with state.unchanged():
+    with state.denied():
         refused(register(anonymous, "robot-1", other), 403, "not one of this machine")
 
 
@@ -83,7 +83,7 @@ def test_the_key_of_a_deleted_machine_is_worth_nothing(admin: Api, anonymous: Ap
 
 def test_a_robot_speaks_for_itself_only(work: Work, state: State) -> None:
     other, as_other = work.admin.a_robot("robot-2")
-    with state.unchanged():
+    with state.denied():
         refused(work.api.post("/api/runner/heartbeat", {"robot_id": other["id"]}), 403, "does not match")
         refused(work.api.post("/api/runner/next-job", {"robot_id": other["id"]}), 403, "does not match")
         for part, body in (("update", {"status": "completed"}), ("log", {"sequence": 1, "text": "x"})):

@@ -137,7 +137,7 @@ def test_bad_tokens_are_refused(admin: Api, state: State, subtests: pytest.Subte
 
 def test_nobody_gives_a_token_more_than_they_have(user_with: Callable[..., Api], state: State) -> None:
     giver = user_with("api_tokens:create", "jobs:view")
-    with state.unchanged():
+    with state.denied():
         refused(giver.post(TOKENS, {"name": "x", "scopes": ["jobs:view", "jobs:edit"]}), 403, "lack: jobs:edit")
     assert created(giver, "jobs:view")["scopes"] == ["jobs:view"]
 
@@ -160,7 +160,7 @@ def test_tokens_of_others_are_for_who_may_change_them(admin: Api, user_with: Cal
     )
     of_weak, of_admin = created(weak, "jobs:view"), created(admin, "jobs:view")
     user_of_weak = of_weak["user_id"]
-    with state.unchanged():
+    with state.denied():
         refused(strong.post(TOKENS, {"name": "x", "scopes": ["jobs:view"], "user_id": 1}), 403, "may do more")
         refused(strong.delete(f"{TOKENS}/{of_admin['id']}"), 403, "may do more")
         refused(weak.post(TOKENS, {"name": "x", "scopes": ["jobs:view"], "user_id": 3}), 403, "users:edit")
@@ -174,7 +174,7 @@ def test_tokens_of_others_are_for_who_may_change_them(admin: Api, user_with: Cal
 def test_a_token_makes_no_tokens(admin: Api, state: State) -> None:
     program = using(admin, created(admin, "api_tokens:create", "users:edit", "jobs:view"))
     program.ok(program.get("/api/jobs"))
-    with state.unchanged():
+    with state.denied():
         refused(program.post(TOKENS, {"name": "x", "scopes": ["jobs:view"]}), 403, "it is for: user")
 
 
@@ -201,7 +201,7 @@ def test_the_token_of_an_administrator_is_none(admin: Api, state: State) -> None
         "users:view",
         "roles:view",
     }
-    with state.unchanged():
+    with state.denied():
         refused(program.put(f"{USERS}/1", {"password": "correct horse"}), 403, "may do more")
         refused(program.post(f"{USERS}/1/roles", {"role_ids": [1]}), 403, "may do more")
 

@@ -19,9 +19,10 @@ class State:
         self._store = data_dir / "store"
 
     def rows(self, table: str) -> list[dict[str, Any]]:
-        """The rows of a table, as the database has them."""
+        """The rows of a table, as the database has them, in the order of their keys."""
+        known = Base.metadata.tables[table]
         with self._app.app_context():
-            return [dict(row._mapping) for row in db.session.execute(select(Base.metadata.tables[table]))]
+            return [dict(row._mapping) for row in db.session.execute(select(known).order_by(*known.primary_key))]
 
     def everything(self) -> dict[str, list[dict[str, Any]]]:
         """The rows of every table that the app's plugins have."""
@@ -32,6 +33,17 @@ class State:
     def files(self) -> set[str]:
         """The files in the store, by their paths in it."""
         return {path.relative_to(self._store).as_posix() for path in self._store.rglob("*") if path.is_file()}
+
+    @contextmanager
+    def denied(self) -> Iterator[None]:
+        """Whatever happens inside leaves nothing but the rows and events that tell that it was denied."""
+        before, files = self._lasting(), self.files()
+        yield
+        after = self._lasting()
+        logged, told = (after.pop(table)[len(before.pop(table)) :] for table in ("audit_events", "outbox"))
+        assert (after, self.files()) == (before, files)
+        assert [row["message"] for row in logged if row["action_type"] != "denied"] == []
+        assert [row["event"]["id"] for row in told] == [row["event_id"] for row in logged]
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:
