@@ -22,7 +22,7 @@ from sqlalchemy.orm import object_mapper
 
 from bvo_hookspecs import EncryptedColumn
 
-from . import registry
+from . import events, registry
 from .config import Config
 from .database import db, transaction
 from .errors import StartupError
@@ -96,7 +96,19 @@ def count() -> int:
 
 def rotate(progress: Callable[[int], None]) -> int:
     """Encrypt every secret anew that is not under the current key; returns how many. Safe to stop and repeat."""
-    return sum(_rotate_column(record, progress) for record in _columns())
+    changed = sum(_rotate_column(record, progress) for record in _columns())
+    if changed:
+        events.record(
+            type="secrets.rotated",
+            action="secrets.rotate",
+            action_type="modified",
+            entity_type="secrets",
+            entity_label="Secrets",
+            entity_id="",
+            entity_name="secrets",
+            message=f"{changed} secrets were encrypted anew, under the current key.",
+        )
+    return changed
 
 
 def _columns() -> list[EncryptedColumn]:

@@ -77,6 +77,8 @@ class UserService(Creates[User], Updates[User]):
             if user.is_admin and not any(role.is_admin for role in roles):
                 _keep_an_administrator(session, without=row_id)
             before = [role.name for role in user.roles]
+            if set(user.roles) == set(roles):
+                return user
             user.roles = roles
             session.flush()
             names = {"roles_before": before, "roles_after": [role.name for role in roles]}
@@ -100,8 +102,9 @@ class RoleService(Creates[Role], Updates[Role], Deletes[Role]):
                 session.flush()
             for name, value in values.items():
                 setattr(role, name, value)
-            session.flush()
-            events.emit("updated", self.entity, role, before=before)
+            if "permissions" in values or session.is_modified(role):
+                session.flush()
+                events.emit("updated", self.entity, role, before=before)
             return role
 
     def delete(self, row_id: int) -> None:

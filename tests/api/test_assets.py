@@ -10,12 +10,13 @@ from urllib.parse import quote
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from bvo import secrets
 from bvo.database import db, transaction, utcnow
 from bvo.errors import StartupError
 from bvo_assets.models import Asset
+from bvo_audit.models import AuditEvent
 from bvo_jobs.models import Job
 from support.api import Api
 from support.problems import refused
@@ -108,7 +109,7 @@ def test_a_refused_reveal_is_audited_with_its_reason(admin: Api, work: Work) -> 
     refused(reveal(work, "api-key"), 403)
     (event,) = audited(admin, "reveal_refused")
     assert (event["entity_id"], event["entity_name"]) == (str(asset["id"]), "api-key")
-    assert (event["actor_username"], event["action_type"]) == (work.robot["name"], "access_denied")
+    assert (event["actor_username"], event["action_type"]) == (work.robot["name"], "denied")
     assert "is not for the process Demo" in event["message"]
 
 
@@ -149,6 +150,8 @@ def test_the_key_can_be_changed_and_the_old_one_taken_away(make_app: Callable[..
         assert secrets.count() == 1
         assert secrets.rotate(seen.append) == 1
         assert secrets.rotate(seen.append) == 0
+        logged = db.session.scalars(select(AuditEvent.message)).all()
+        assert logged == ["1 secrets were encrypted anew, under the current key."]
     with make_app(BVO_ENCRYPTION_KEY=new).app_context():
         kept = db.session.get_one(Asset, 1)
         assert secrets.current().decrypt(kept.secret or "", secrets.place(kept, "secret")) == "canary"
