@@ -7,6 +7,7 @@ import platform
 import random
 import socket
 import time
+import uuid
 from dataclasses import dataclass
 
 from bvo_agent.client import Client
@@ -41,11 +42,14 @@ class Agent:
         self._registration = Registration(
             self._client, settings.home, settings.name, info, settings.machine_key, shutdown
         )
-        self._outbox = Outbox(self._client, settings.home.outbox, shutdown, self._registration.renew)
+        self._outbox = Outbox(
+            self._client, settings.home.outbox, settings.home.journals, shutdown, self._registration.renew
+        )
         self._heartbeat = Heartbeat(self._client, info)
         self._jobs = JobRunner(self._client, settings.home, self._heartbeat, self._outbox, shutdown)
         self._delays = backoff()
         self._idle = False
+        self._claim_key = _new_key()
 
     def run(self, once: bool) -> bool:
         """Works until the shutdown, with `once` for at most one job; False if that job failed.
@@ -78,7 +82,7 @@ class Agent:
         return True
 
     def _step(self) -> bool | None:
-        """Sends what waits in the outbox, then claims and runs one job; None when there is no work."""
+        """Sends what waits in the outbox and the journals, then claims and runs one job; None when there is no work."""
         self._outbox.deliver_all()
         claimed_at = time.monotonic()
         job = self._claim()
@@ -92,12 +96,19 @@ class Agent:
         return self._jobs.run(job, claimed_at)
 
     def _claim(self) -> Job | None:
-        claim = self._client.post("/api/runner/next-job", {"robot_id": self._client.robot_id}).get("job")
+        """A claim whose answer did not arrive is repeated with the same key, and gives the same job."""
+        body = {"robot_id": self._client.robot_id, "confirms": True}
+        claim = self._client.post("/api/runner/next-job", body, {"Idempotency-Key": self._claim_key}).get("job")
+        self._claim_key = _new_key()
         try:
             return Job.from_claim(claim) if claim else None
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             logger.error("the server sent a job that this runner does not understand: %r", error)
             raise Unavailable("a job was not understood") from error
+
+
+def _new_key() -> str:
+    return str(uuid.uuid4())
 
 
 def machine_info() -> str:

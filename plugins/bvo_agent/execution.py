@@ -12,9 +12,9 @@ from pathlib import Path
 from bvo_agent.environments import Environment
 from bvo_agent.errors import JobFailed
 from bvo_agent.lease import StopReason, Watch
-from bvo_agent.orphans import note_pid
+from bvo_agent.orphans import note_mark
 from bvo_agent.output import JobLog, OutputPump
-from bvo_agent.processes import ProcessTree
+from bvo_agent.processes import MARK, ProcessTree, Stop, new_mark
 from bvo_agent.protocol import Job
 from bvo_agent.variables import script_variables
 from bvo_agent.workspace import Workspace
@@ -25,11 +25,19 @@ PIPE_SECONDS = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """How a script ended: `return_code` is negative for a signal, `stopped` None when it ended by itself."""
+    """How a script ended: `return_code` is negative for a signal, `stop` None when it ended by itself.
+
+    `others` counts the processes that it left and that were killed.
+    """
 
     return_code: int
-    stopped: StopReason | None
+    stop: Stop | None
+    others: int
     seconds: float
+
+    @property
+    def stopped(self) -> StopReason | None:
+        return self.stop.reason if self.stop else None
 
 
 def run_script(
@@ -37,25 +45,28 @@ def run_script(
 ) -> Ending:
     """Raises JobFailed where the script cannot be started."""
     command = [str(environment.python), "-X", "utf8", "-u", str(script)]
-    variables = job_variables(job, workspace, environment)
+    mark = new_mark()
+    variables = {**job_variables(job, workspace, environment), MARK: mark}
     started = time.monotonic()
+    note_mark(workspace.root, mark)
     try:
         tree = ProcessTree(command, cwd=workspace.package, env=variables, output=subprocess.PIPE)
     except OSError as error:
         raise JobFailed(f"the script could not be started: {error}") from error
     pump = OutputPump(tree.process, log)
     try:
-        note_pid(workspace.root, tree.process.pid)
         pump.start()
         logger.info("job %s: started %s (pid %s)", job.id, job.script_path, tree.process.pid)
         watch.start_clock()
-        stopped = tree.supervise(watch.reason, lambda: watch.shutdown.hurry)
-        pump.join(PIPE_SECONDS)
+        stop = tree.supervise(watch.reason, watch.hurry)
+        if stop is None:
+            pump.join(PIPE_SECONDS)
     finally:
-        tree.kill()
+        others = tree.kill()
     pump.join(PIPE_SECONDS)
     log.close()
-    return Ending(return_code=tree.process.returncode, stopped=stopped, seconds=time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return Ending(return_code=tree.process.returncode, stop=stop, others=others, seconds=seconds)
 
 
 def job_variables(job: Job, workspace: Workspace, environment: Environment) -> dict[str, str]:

@@ -11,7 +11,8 @@ from typing import Any
 
 from bvo_agent.client import Client
 from bvo_agent.errors import AgentError, Refused
-from bvo_agent.lease import Lease, StopReason
+from bvo_agent.lease import Lease, StopReason, Watch
+from bvo_agent.retry import backoff
 
 logger = logging.getLogger(__name__)
 CLOSING_SECONDS = 5.0
@@ -42,10 +43,20 @@ class Heartbeat:
         self._thread.join(CLOSING_SECONDS)  # a thread that logs while the interpreter ends aborts the process
 
     @contextmanager
-    def renewing(self, lease: Lease) -> Iterator[None]:
-        """Renews this lease at once, in the caller's thread, and then with every beat."""
-        self._lease = lease
+    def renewing(self, watch: Watch) -> Iterator[None]:
+        """Renews the lease at once, in the caller's thread, and then with every beat.
+
+        A claim that has to be confirmed is tried until it is, or until its time is over: then the lease has ended.
+        """
+        self._lease = lease = watch.lease
         self._beat()
+        for delay in backoff():
+            if lease.confirmed or watch.reason():
+                break
+            watch.shutdown.wait(delay)
+            self._beat()
+        if not lease.confirmed:
+            lease.end(StopReason.LOST)
         self._wake.set()
         try:
             yield

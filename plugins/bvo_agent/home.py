@@ -1,4 +1,4 @@
-"""The folder that a runner owns: token, packages, environments, running jobs, waiting results."""
+"""The folder that a runner owns: token, packages, environments, running jobs, their logs, waiting results."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ class Home:
         return self.root / "outbox"
 
     @property
+    def journals(self) -> Path:
+        return self.root / "journals"
+
+    @property
     def packages(self) -> Path:
         return self.root / "packages"
 
@@ -55,7 +59,7 @@ class Home:
         try:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock = (self.root / "runner.lock").open("a+b")
-            for folder in (self.outbox, self.packages, self.environments, self.jobs):
+            for folder in (self.outbox, self.journals, self.packages, self.environments, self.jobs):
                 folder.mkdir(exist_ok=True, mode=0o700)
         except OSError as error:
             raise HomeUnusable(
@@ -72,7 +76,7 @@ class Home:
             end_orphan(workspace)
         shutil.rmtree(self.jobs, ignore_errors=True)
         self.jobs.mkdir(exist_ok=True, mode=0o700)
-        for folder in (self.outbox, self.packages, self.environments):
+        for folder in (self.outbox, self.journals, self.packages, self.environments):
             for path in folder.glob(".*"):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 

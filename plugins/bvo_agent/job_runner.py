@@ -15,6 +15,7 @@ from bvo_agent.errors import JobFailed, JobInterrupted
 from bvo_agent.execution import run_script
 from bvo_agent.heartbeat import Heartbeat
 from bvo_agent.home import Home
+from bvo_agent.journal import Journal
 from bvo_agent.lease import Lease, StopReason, Watch
 from bvo_agent.log_sender import LogSender
 from bvo_agent.masking import Masks
@@ -22,8 +23,8 @@ from bvo_agent.outbox import Outbox
 from bvo_agent.output import JobLog
 from bvo_agent.packages import Package, PackageCache
 from bvo_agent.progress import ProgressFile
-from bvo_agent.protocol import Job, Report
-from bvo_agent.results import report_of
+from bvo_agent.protocol import Job, Message, Report, Stopped
+from bvo_agent.results import report_of, stop_report
 from bvo_agent.shutdown import Shutdown
 from bvo_agent.workspace import Workspace, workspace_for
 from bvo_packages.archive import ArchiveError, extract
@@ -45,48 +46,50 @@ class JobRunner:
         Raises RunnerRefused when the result needs a new token and there is none; it stays in the outbox.
         """
         watch = Watch(Lease(job, claimed_at), self.shutdown)
-        with self.heartbeat.renewing(watch.lease):
-            report = self._in_workspace(job, watch)
-            if report is None:
+        with self.heartbeat.renewing(watch):
+            message = self._in_workspace(job, watch) if watch.lease.reason() is None else _not_started(watch, "")
+            if message is None:
                 logger.warning("job %s: stopped and not reported: %s", job.id, _why(watch))
                 return False
-            self.outbox.deliver(job, report)
-        return report.completed
+            self.outbox.deliver(job, message)
+        return message.completed
 
-    def _in_workspace(self, job: Job, watch: Watch) -> Report | None:
-        report, masks = None, Masks()
+    def _in_workspace(self, job: Job, watch: Watch) -> Message | None:
+        message, masks = None, Masks()
         try:
+            log = JobLog(f"job {job.id}", Journal.begin(self.home.journals, job, self.client.url), masks=masks)
             with workspace_for(job, self.home.jobs) as workspace:
-                report = self._attempt(job, workspace, watch, masks)
-                if report:
+                message = self._attempt(job, workspace, watch, log)
+                if isinstance(message, Report):
                     # Before the artifacts: a runner that is killed while they are sent still reports the result.
-                    self.outbox.put(job, report)
+                    self.outbox.put(job, message)
                     ArtifactUpload(self.client, job, watch, masks).send(workspace.artifacts)
         except Exception as error:
             # A claimed job is always reported, also when the disk is full or this code is wrong.
             logger.exception("job %s: the runner had a problem of its own", job.id)
-            return report or _not_started(f"the runner could not run the job: {error}")
-        return report
+            return message or _failed(f"the runner could not run the job: {error}")
+        return message
 
-    def _attempt(self, job: Job, workspace: Workspace, watch: Watch, masks: Masks) -> Report | None:
+    def _attempt(self, job: Job, workspace: Workspace, watch: Watch, log: JobLog) -> Message | None:
         try:
             package = PackageCache(self.client, self.home.packages).fetch(job, watch)
             script = unpack(job, package, workspace)
             environment = EnvironmentCache(self.home).get(job, workspace.package, script, package.sha256, watch)
             if watch.reason():
                 raise JobInterrupted
-            log = JobLog(f"job {job.id}", masks=masks)
-            sender = LogSender(self.client, job, log, ProgressFile(workspace.progress_file, masks))
-            with sender, Channel(workspace.channel_file, Assets(self.client, job, masks).answer):
+            sender = LogSender(self.client, log, ProgressFile(workspace.progress_file, log.masks))
+            with sender, Channel(workspace.channel_file, Assets(self.client, job, log.masks).answer):
                 ending = run_script(job, workspace, environment, script, log, watch)
         except JobFailed as error:
             logger.error("job %s: failed: %s", job.id, error)
-            return None if watch.unreported else _not_started(str(error))
+            return _not_started(watch, str(error))
         except JobInterrupted:
-            return None if watch.unreported else _not_started(f"stopped before the script started: {_why(watch)}")
-        if ending.stopped in (StopReason.LOST, StopReason.CANCELED):
+            return _not_started(watch, f"stopped before the script started: {_why(watch)}")
+        if ending.stopped is StopReason.LOST:
             return None
-        report = report_of(job, ending, workspace.result_file, log.tail(), masks)
+        if ending.stopped is StopReason.CANCELED:
+            return stop_report(ending)
+        report = report_of(job, ending, workspace.result_file, log)
         logger.info("job %s: %s with code %s in %.1f s", job.id, report.status, ending.return_code, ending.seconds)
         return report
 
@@ -104,7 +107,14 @@ def unpack(job: Job, package: Package, workspace: Workspace) -> Path:
     return script
 
 
-def _not_started(message: str) -> Report:
+def _not_started(watch: Watch, why: str) -> Message | None:
+    """What is told of a job whose script was not started: `why`, unless the server has ended it."""
+    if watch.lease.reason() is StopReason.CANCELED:
+        return Stopped(words="it had not started")
+    return None if watch.unreported else _failed(why)
+
+
+def _failed(message: str) -> Report:
     return Report(status="failed", result={}, error_message=message, logs="")
 
 

@@ -4,36 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
+from bvo_agent.processes import kill_marked
+
 logger = logging.getLogger(__name__)
-FILE = "pid"
+FILE = "mark"
 
 
-def note_pid(workspace: Path, pid: int) -> None:
-    (workspace / FILE).write_text(str(pid), encoding="ascii")
+def note_mark(workspace: Path, mark: str) -> None:
+    """Before the script starts: there is no moment in which it runs and could not be found."""
+    (workspace / FILE).write_text(mark, encoding="ascii")
 
 
 def end_orphan(workspace: Path) -> None:
-    """Kills the process group of a workspace's script if it still runs. Does nothing on Windows."""
-    if sys.platform == "win32":
-        return
+    """Kills all processes of a workspace's script that still run."""
     with contextlib.suppress(OSError, ValueError):
-        pid = int((workspace / FILE).read_text(encoding="ascii"))
-        # The system may have given the number to another process by now.
-        if f"{workspace.resolve()}{os.sep}" in _command_line(pid):
-            logger.warning("killing the script of job %s, left by a runner that was killed", workspace.name)
-            os.killpg(pid, signal.SIGKILL)
-
-
-def _command_line(pid: int) -> str:
-    """Raises FileNotFoundError where there is neither /proc nor ps."""
-    path = Path(f"/proc/{pid}/cmdline")
-    if path.exists():
-        return os.fsdecode(path.read_bytes())
-    command = ["ps", "-ww", "-o", "args=", "-p", str(pid)]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        if killed := kill_marked((workspace / FILE).read_text(encoding="ascii")):
+            logger.warning(
+                "killed %d processes of job %s, left by a runner that was killed", len(killed), workspace.name
+            )

@@ -8,6 +8,7 @@ import logging
 import subprocess
 import threading
 
+from bvo_agent.journal import Journal, whole_characters
 from bvo_agent.masking import MaskedStream, Masks
 
 logger = logging.getLogger(__name__)
@@ -17,16 +18,19 @@ ECHO_LINE_CHARACTERS = 2000
 
 
 class JobLog:
-    """Decodes and masks the output; holds what is not sent yet (`limit` bytes a job), and always the last 64 KiB."""
+    """Decodes and masks the output; writes it into the journal (`limit` bytes a job), and holds the last 64 KiB."""
 
-    def __init__(self, echo_prefix: str, limit: int = LOG_LIMIT_BYTES, masks: Masks | None = None) -> None:
+    def __init__(
+        self, echo_prefix: str, journal: Journal, limit: int = LOG_LIMIT_BYTES, masks: Masks | None = None
+    ) -> None:
         self.arrived = threading.Event()
         self._lock = threading.Lock()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._stream = MaskedStream(masks or Masks())
+        self.masks = masks or Masks()
+        self.journal = journal
+        self._stream = MaskedStream(self.masks)
         self._prefix = echo_prefix
         self._line = ""
-        self._pending = bytearray()
         self._room = limit
         self._left_out = 0
         self._tail = b""
@@ -44,10 +48,10 @@ class JobLog:
                 return
             self._tail = (self._tail + encoded)[-TAIL_BYTES:]
             taken = whole_characters(encoded, self._room) if self._room else b""
+            taken = taken if self._written(taken) else b""
             # After the first cut nothing more is taken: a log with holes would mislead.
             self._room = self._room - len(taken) if len(taken) == len(encoded) else 0
             self._left_out += len(encoded) - len(taken)
-            self._pending += taken
         if taken:
             self.arrived.set()
             self._echo(text if len(taken) == len(encoded) else taken.decode())
@@ -58,27 +62,24 @@ class JobLog:
         with self._lock:
             self._closed = True
             if self._left_out:
-                self._pending += f"\n[{self._left_out} bytes of output were left out]\n".encode()
+                self._written(f"\n[{self._left_out} bytes of output were left out]\n".encode())
         if self._line:
             self._echo("\n")
         if self._left_out:
             logger.info("%s | [%d bytes of output were left out]", self._prefix, self._left_out)
 
-    def take(self, limit: int) -> str:
-        """Removes and returns the oldest text that is not sent yet, at most `limit` bytes of UTF-8."""
-        with self._lock:
-            taken = whole_characters(bytes(self._pending[: limit + 1]), limit)
-            del self._pending[: len(taken)]
-            return taken.decode()
-
-    @property
-    def empty(self) -> bool:
-        return not self._pending
-
     def tail(self) -> str:
         """The last 64 KiB of the output; a character that the cut has split is left out."""
         with self._lock:
             return self._tail.decode(errors="ignore")
+
+    def _written(self, data: bytes) -> bool:
+        try:
+            self.journal.append(data)
+        except OSError as error:
+            logger.error("%s | the output could not be written to the disk: %s", self._prefix, error)
+            return False
+        return True
 
     def _echo(self, text: str) -> None:
         *lines, self._line = (self._line + text).split("\n")
@@ -87,16 +88,6 @@ class JobLog:
             self._line = ""
         for line in lines:
             logger.info("%s | %s", self._prefix, line.rstrip("\r")[:ECHO_LINE_CHARACTERS])
-
-
-def whole_characters(data: bytes, limit: int) -> bytes:
-    """The first `limit` bytes of valid UTF-8, or a few less so that no character is split."""
-    if len(data) <= limit:
-        return data
-    end = limit
-    while end and data[end] & 0xC0 == 0x80:
-        end -= 1
-    return data[:end]
 
 
 class OutputPump(threading.Thread):

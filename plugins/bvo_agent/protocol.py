@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,7 @@ class Job:
     lease_token: str | None
     lease_seconds: float | None
     heartbeat_seconds: float | None
+    confirm_seconds: float | None
     timeout_seconds: float | None
 
     @classmethod
@@ -40,6 +41,7 @@ class Job:
             lease_token=claim.get("lease_token"),
             lease_seconds=claim.get("lease_seconds"),
             heartbeat_seconds=claim.get("heartbeat_seconds"),
+            confirm_seconds=claim.get("confirm_seconds"),
             timeout_seconds=claim.get("timeout_seconds"),
         )
 
@@ -51,13 +53,36 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """How a job ended: the body of the update request."""
+    """How a job ended."""
 
+    part: ClassVar = "update"
     status: str
     result: dict[str, Any]
     error_message: str | None
     logs: str
+    error_code: str | None = None
 
     @property
     def completed(self) -> bool:
         return self.status == "completed"
+
+    def body(self) -> dict[str, Any]:
+        """What is sent; without an error code as older servers know it."""
+        body = asdict(self)
+        return body if self.error_code else {name: body[name] for name in body if name != "error_code"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """How a script was ended whose job the server had ended before."""
+
+    part: ClassVar = "stopped"
+    completed: ClassVar = False
+    words: str
+
+    def body(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+Message = Report | Stopped
+"""What the server is told of a job in the end; `part` is the last part of the address."""

@@ -12,22 +12,42 @@ from bvo_agent.errors import JobFailed
 from bvo_agent.execution import Ending
 from bvo_agent.lease import StopReason
 from bvo_agent.masking import Masks
-from bvo_agent.protocol import Job, Report
+from bvo_agent.output import JobLog
+from bvo_agent.processes import REQUEST
+from bvo_agent.protocol import Job, Report, Stopped
 
 RESULT_LIMIT_BYTES = 1024 * 1024
 MESSAGE_CHARACTERS = 500
+TIMEOUT = "timeout"
 TRACEBACK = "Traceback (most recent call last):"
 
 
-def report_of(job: Job, ending: Ending, result_file: Path, logs: str, masks: Masks) -> Report:
-    """The report of a script that was started, whatever became of it. `logs` are masked already."""
+def report_of(job: Job, ending: Ending, result_file: Path, log: JobLog) -> Report:
+    """The report of a script that was started, whatever became of it."""
+    logs = log.tail()
     result: dict[str, Any] = {"return_code": ending.return_code}
     message = _failure(job, ending, logs)
+    code = TIMEOUT if ending.stopped is StopReason.TIMEOUT else None
     try:
-        result |= read_output(result_file, masks)
+        result |= read_output(result_file, log.masks)
     except JobFailed as error:
         message = message or str(error)
-    return Report(status="failed" if message else "completed", result=result, error_message=message, logs=logs)
+    status = "failed" if message else "completed"
+    return Report(status=status, result=result, error_message=message, logs=logs, error_code=code)
+
+
+def stop_report(ending: Ending) -> Stopped:
+    """What is told of a script whose job the server has ended already."""
+    stop = ending.stop
+    if stop is None:
+        words = f"it had ended by itself with code {ending.return_code}"
+    elif stop.killed:
+        words = f"killed {stop.seconds:.1f} s after {REQUEST}: it did not end"
+    else:
+        words = f"it ended by itself {stop.seconds:.1f} s after {REQUEST} with code {ending.return_code}"
+    if ending.others:
+        words += f"; further processes that were killed: {ending.others}"
+    return Stopped(words=words)
 
 
 def read_output(path: Path, masks: Masks) -> dict[str, Any]:

@@ -39,10 +39,10 @@ class Uv:
         with self._output.open("wb") as output:
             tree = ProcessTree(command, cwd=self._folder, env=self._environment, output=output)
             try:
-                stopped = tree.supervise(self._watch.reason, lambda: True)
+                stop = tree.supervise(self._watch.reason, lambda: True)
             finally:
                 tree.kill()
-        if stopped:
+        if stop:
             raise JobInterrupted("the environment was not finished")
         if tree.process.returncode:
             text = self._output.read_text(encoding="utf-8", errors="replace").strip()

@@ -56,20 +56,22 @@ def claim(robot_id: int, *, confirms: bool = False, key: str | None = None) -> C
     while True:
         try:
             with transaction() as session:
-                return _again(session, robot_id, digest) or _claim(session, robot_id, confirms, digest, full)
+                again = _again(session, robot_id, confirms, digest)
+                return again or _claim(session, robot_id, confirms, digest, full)
         except _Full as process:
             full.append(process.args[0])
 
 
-def _again(session: Session, robot_id: int, key: str | None) -> Claimed | None:
+def _again(session: Session, robot_id: int, confirms: bool, key: str | None) -> Claimed | None:
+    """The job claimed with this key, unless it was confirmed since: then the request is not repeated, but late."""
     if key is None:
         return None
     mine = select(Job).where(RUNNING, Job.robot_id == robot_id, Job.claim_key == key).with_for_update(of=Job)
     job = session.scalars(mine).one_or_none()
-    if job is None:
+    if job is None or (confirms and job.confirmed_at):
         return None
     token = tokens.new("bvol")
-    job.lease_hash = tokens.digest(token)
+    job.lease_hash, job.lease_expires_at = tokens.digest(token), utcnow() + (CONFIRM if confirms else lease_time())
     return Claimed(job, token)
 
 
@@ -200,12 +202,12 @@ def finish(job_id: int, robot_id: int, lease_token: str | None, outcome: Mapping
 
 
 def stopped(job_id: int, robot_id: int, lease_token: str | None, words: str) -> None:
-    """Note beside a cancelled job how its script ended. Raises NotFound, or Conflict where it was not cancelled."""
+    """Note beside a job that the server had ended how its script ended. Raises NotFound, or Conflict if it had not."""
     with transaction() as session:
         job = session.get(Job, job_id, with_for_update={"of": Job})
         if job is None or job.robot_id != robot_id:
             raise NotFound(f"Job not found: this robot does not hold the job {job_id}.")
-        if job.status != states.CANCELED or not _fits(job, lease_token):
+        if not _fits(job, lease_token) or _why_lost(job_id, robot_id, lease_token) != "stop":
             raise Conflict(f"Job {job_id} is {job.status}, so nothing was to be stopped.")
         if job.stop_report == words:
             return
@@ -234,6 +236,7 @@ def _finished(session: Session, job: Job, outcome: Mapping[str, Any], fingerprin
     states.check(job.status, outcome["status"], states.RESULT)
     job.status, job.finished_at, job.result_fingerprint = outcome["status"], utcnow(), fingerprint
     job.result, job.error_message = _result(outcome), outcome.get("error_message")
+    job.error_code = outcome.get("error_code")
     session.flush()
     events.emit(job.status, entity(), job, before=before)
     return job
@@ -250,7 +253,7 @@ def _renew_one(session: Session, robot_id: int, job_id: int, token: str) -> int:
     return leases.renew(session, Job, token, lease_time(), *mine, confirmed_at=confirmed)
 
 
-def _why_lost(job_id: int, robot_id: int, token: str) -> str:
+def _why_lost(job_id: int, robot_id: int, token: str | None) -> str:
     """`stop` where somebody decided it, so that the script is ended with grace; else `lost`."""
     found = attempts.lost(job_id, robot_id, token)
     return "stop" if found and found.reason in attempts.DECIDED else "lost"

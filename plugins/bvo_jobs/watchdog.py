@@ -15,7 +15,7 @@ from bvo.database import transaction, utcnow
 
 from . import attempts, states
 from .eligibility import PENDING, RUNNING
-from .execution import entity, lease_time
+from .execution import entity, held, lease_time
 from .models import Job
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,7 @@ MAX_DELAY = timedelta(hours=1)
 JUMP = timedelta(seconds=5)
 """The wall clock and the monotonic one may differ by so much between two sweeps; more is a jump."""
 LOST = "lease_lost: the robot was not heard of any more while it ran this job."
+RELEASED = "lease_lost: the runner was killed or cut off while it ran this job. It has ended the script, and says so."
 POISON = f"poison: {attempts.POISONOUS} robots were lost while they ran this job. It may be the reason itself."
 
 
@@ -83,14 +84,17 @@ def expire_leases() -> None:
     """Take the jobs from robots that are silent: what may be started again waits for that, the rest fails."""
     with transaction() as session:
         for job in _some(session, leases.expired(Job)):
-            before = events.snapshot(entity(), job)
-            if job.confirmed_at is None:
-                _give_back(job, attempt=job.attempt - 1)
-                kind = "released"
-            else:
-                kind = _lose(session, job)
-            session.flush()
-            events.emit(kind, entity(), job, before=before)
+            _take_away(session, job, LOST)
+
+
+def release(job_id: int, robot_id: int, lease_token: str | None) -> None:
+    """Take a job from the robot that gives it up, by the same rules as from one that is silent.
+
+    Raises NotFound, or Conflict where the robot does not hold it any more.
+    """
+    with transaction() as session:
+        session.get(Job, job_id, with_for_update={"of": Job})  # a watchdog that looks at the same time skips it
+        _take_away(session, held(job_id, robot_id, lease_token), RELEASED)
 
 
 def expire_deadlines() -> None:
@@ -109,13 +113,24 @@ def _some(session: Session, condition: ColumnElement[bool]) -> list[Job]:
     return list(session.scalars(found).unique())
 
 
-def _lose(session: Session, job: Job) -> str:
+def _take_away(session: Session, job: Job, words: str) -> None:
+    before = events.snapshot(entity(), job)
+    if job.confirmed_at is None:
+        _give_back(job, attempt=job.attempt - 1)
+        kind = "released"
+    else:
+        kind = _lose(session, job, words)
+    session.flush()
+    events.emit(kind, entity(), job, before=before)
+
+
+def _lose(session: Session, job: Job, words: str) -> str:
     attempts.note(session, job, attempts.LEASE_LOST)
     session.flush()
     if attempts.is_poison(session, job):
         return _fail(job, attempts.POISON, POISON, states.LEASE_LOST)
     if job.attempt >= job.max_attempts:
-        return _fail(job, attempts.LEASE_LOST, LOST, states.LEASE_LOST)
+        return _fail(job, attempts.LEASE_LOST, words, states.LEASE_LOST)
     delay = timedelta(seconds=job.retry_delay_seconds) * 2 ** min(job.attempt - 1, 16)
     _give_back(job, attempt=job.attempt)
     job.available_at = utcnow() + min(delay, MAX_DELAY) if delay else None

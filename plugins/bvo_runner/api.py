@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from bvo import openapi, registry, settings
 from bvo.access import public, requires
 from bvo.entities import ROW
-from bvo_jobs import execution, output
+from bvo_jobs import execution, output, watchdog
 from bvo_jobs.models import Artifact, Job
 from bvo_jobs.schemas import ArtifactOut
 from bvo_packages.api import send
@@ -108,8 +108,17 @@ def update(data: dict[str, Any], row_id: int) -> Any:
 @blueprint.arguments(schemas.StoppedIn)
 @blueprint.response(200, schemas.StatusOut)
 def stopped(data: dict[str, Any], row_id: int) -> Any:
-    """Tell how the script of a cancelled job was ended"""
+    """Tell how the script was ended of a job that was cancelled, or out of time"""
     execution.stopped(row_id, service.robot_id(None), request.headers.get(execution.LEASE_HEADER), data["words"])
+    return {"status": "ok"}
+
+
+@blueprint.post(f"/jobs/{ROW}/release")
+@requires(None, principals=("robot",))
+@blueprint.response(200, schemas.StatusOut)
+def release(row_id: int) -> Any:
+    """Give the job up, whose script was ended without a result: it is lost at once instead of when the lease is over"""
+    watchdog.release(row_id, service.robot_id(None), request.headers.get(LEASE_HEADER))
     return {"status": "ok"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import EXCLUDE, Schema, fields, validate
 
 from bvo.entities import Forgiving
+from bvo_jobs import attempts
 from bvo_packages.schemas import SHA256
 
 ID = validate.Range(1, 2**31 - 1)
@@ -86,6 +87,13 @@ class ClaimedJob(Schema):
     lease_token = fields.String(metadata=LEASE)
     lease_seconds = fields.Integer(metadata={"example": 60})
     heartbeat_seconds = fields.Integer(metadata={"example": 10})
+    confirm_seconds = fields.Integer(
+        allow_none=True,
+        metadata={
+            "description": "Until the first renewal the claim holds so long; null where the robot confirms nothing",
+            "example": None,
+        },
+    )
     timeout_seconds = fields.Integer(allow_none=True, metadata={"example": None})
     process = fields.Nested(JobProcess)
     package = fields.Nested(JobPackage)
@@ -112,6 +120,7 @@ class UpdateIn(RunnerMessage):
     status = fields.String(required=True, validate=validate.OneOf(("completed", "failed")))
     result = fields.Dict(keys=fields.String(), allow_none=True, metadata={"example": {"rows": 238}})
     error_message = fields.String(allow_none=True)
+    error_code = fields.String(validate=validate.OneOf((attempts.TIMEOUT,)))
     logs = fields.String(allow_none=True)
     lease_token = fields.String()
 

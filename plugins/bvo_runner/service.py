@@ -79,6 +79,7 @@ def next_job(robot: int, *, confirms: bool, key: str | None) -> dict[str, Any]:
             "lease_token": claimed.lease_token,
             "lease_seconds": seconds["lease_seconds"],
             "heartbeat_seconds": min(seconds["heartbeat_seconds"], seconds["lease_seconds"] // 3),
+            "confirm_seconds": None if job.confirmed_at else int(execution.CONFIRM.total_seconds()),
             "timeout_seconds": job.timeout_seconds,
             "process": process,
             "package": package,

@@ -23,6 +23,9 @@ import pytest
 
 from bvo_agent.agent import Agent, Settings
 from bvo_agent.home import Home
+from bvo_agent.journal import Journal
+from bvo_agent.output import JobLog
+from bvo_agent.protocol import Job
 from bvo_agent.shutdown import Shutdown
 
 MACHINE_KEY = "machine-key"
@@ -231,6 +234,19 @@ def start_runner(plane: ControlPlane, home: Home) -> Iterator[Callable[..., subp
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def make_log(tmp_path: Path) -> Callable[..., JobLog]:
+    """A log of the job 1, whose journal lies in `tmp_path`."""
+
+    def make(**options: Any) -> JobLog:
+        job = Job.from_claim(
+            {"id": 1, "process": {"script_path": "main.py", "package_id": 1}, "lease_token": "lease-1"}
+        )
+        return JobLog("job 1", Journal.begin(tmp_path, job, "http://server"), **options)
+
+    return make
 
 
 @pytest.fixture

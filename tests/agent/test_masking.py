@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bvo_agent.masking import MASK, MaskedStream, Masks
-from bvo_agent.output import JobLog
 
 LETTERS = st.text("abc", max_size=40)
 SECRETS = st.lists(st.text("abc", min_size=4, max_size=12), min_size=1, max_size=3)
@@ -94,21 +93,21 @@ def test_texts_keys_and_numbers_of_a_json_value_are_masked():
     assert masks_of("4711").value(value) == masked
 
 
-def test_the_log_is_masked_before_it_is_cut():
-    log = JobLog("job 1", limit=8, masks=masks_of("hunter22"))
+def test_the_log_is_masked_before_it_is_cut(make_log, tmp_path):
+    log = make_log(limit=8, masks=masks_of("hunter22"))
     log.write(b"12345hun")
     log.write(b"ter22")
     log.close()
-    assert log.take(100) == "12345***"
+    assert (tmp_path / "1.log").read_text() == "12345***"
     assert log.tail() == "12345***"
-    log = JobLog("job 1", limit=6, masks=masks_of("hunter22"))
+    log = make_log(limit=6, masks=masks_of("hunter22"))
     log.write(b"12345hunter22")
     log.close()
-    assert log.take(6) == "12345*"
+    assert (tmp_path / "1.log").read_text().startswith("12345*\n")
 
 
-def test_a_character_that_is_split_between_reads_is_masked_with_its_secret():
-    log = JobLog("job 1", masks=masks_of("gehéim"))
+def test_a_character_that_is_split_between_reads_is_masked_with_its_secret(make_log):
+    log = make_log(masks=masks_of("gehéim"))
     data = "ein gehéim\n".encode()
     for each in data:
         log.write(bytes([each]))

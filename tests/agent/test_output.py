@@ -6,10 +6,11 @@ import resource
 import sys
 import time
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
-from bvo_agent.output import LOG_LIMIT_BYTES, TAIL_BYTES, JobLog
+from bvo_agent.output import LOG_LIMIT_BYTES, TAIL_BYTES
 
 MEBIBYTE = 1024 * 1024
 
@@ -67,12 +68,30 @@ def test_a_script_may_close_its_output(plane, run_once):
     assert run_once()
 
 
-def test_no_character_is_split_at_the_limit_or_between_chunks():
-    log = JobLog("job 1", limit=10)
+def test_no_character_is_split_at_the_limit_or_between_chunks(make_log, monkeypatch):
+    monkeypatch.setattr("bvo_agent.journal.PIECE_BYTES", 4)
+    log, sent = make_log(limit=10), []
+    client = SimpleNamespace(post=lambda path, body, headers: sent.append(body["text"]))
     log.write("äöü€€".encode())
     log.close()
-    assert log.take(4) == "äö"
-    assert log.take(4) == "ü"
-    assert log.take(3) == "€"
-    assert log.take(1000) == "\n[3 bytes of output were left out]\n"
+    while log.journal.send(client):
+        pass
+    assert sent[:3] == ["äö", "ü", "€\n"]
+    assert "".join(sent[3:]) == "[3 bytes of output were left out]\n"
     assert log.tail() == "äöü€€"
+
+
+def test_a_full_disk_cuts_the_log_and_not_its_tail(make_log, monkeypatch, tmp_path):
+    log = make_log()
+    log.write(b"kept\n")
+    with monkeypatch.context() as full:
+        full.setattr("bvo_agent.journal.Journal.append", full_disk)
+        log.write(b"lost\n")
+    log.write(b"after the hole\n")
+    log.close()
+    assert (tmp_path / "1.log").read_text() == "kept\n\n[20 bytes of output were left out]\n"
+    assert log.tail() == "kept\nlost\nafter the hole\n"
+
+
+def full_disk(*arguments):
+    raise OSError(28, "No space left on device")

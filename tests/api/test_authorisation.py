@@ -76,6 +76,7 @@ ROBOTS = {
     "POST /api/runner/heartbeat",
     "POST /api/runner/jobs/<id>/artifacts",
     "POST /api/runner/jobs/<id>/log",
+    "POST /api/runner/jobs/<id>/release",
     "POST /api/runner/jobs/<id>/stopped",
     "POST /api/runner/jobs/<id>/update",
     "POST /api/runner/next-job",
@@ -109,8 +110,8 @@ OF_A_JOB: dict[str, Callable[[], dict[str, Any]]] = {
 }
 """Of the routes for robots those for the one that runs the job, with what they take. The last one ends the job."""
 
-OF_A_CANCELED_JOB = {"POST /api/runner/jobs/<id>/stopped"}
-"""For the robot that ran it; shown where cancelling is tested."""
+OF_A_JOB_THAT_IS_OVER = {"POST /api/runner/jobs/<id>/release", "POST /api/runner/jobs/<id>/stopped"}
+"""For the robot that runs it, or ran it; shown where cancelling and giving up are tested."""
 
 GUARD = re.compile(
     "Not authenticated|A [a-z]+ may not call this|You lack the permission|.*(expired|revoked|disabled|ended)"
@@ -254,7 +255,7 @@ def test_every_route_lets_in_whom_it_declares_and_nobody_else(
 
 def test_what_belongs_to_a_job_is_for_the_robot_that_runs_it(work: Work, state: State) -> None:
     """The other robot has a job of its own, and has got hold of this one's lease."""
-    assert {name for name in ROBOTS - OF_A_CANCELED_JOB if "<" in name} == set(OF_A_JOB)
+    assert {name for name in ROBOTS - OF_A_JOB_THAT_IS_OVER if "<" in name} == set(OF_A_JOB)
     admin, job = work.admin, work.job
     admin.ok(
         admin.post("/api/assets", {"name": "1", "type": "text", "value": "x", "process_ids": [job["process"]["id"]]})
