@@ -53,7 +53,7 @@ class Lease:
 
     def leaves_no_grace(self) -> bool:
         """Whether another runner has the job, or soon may have it, so that its script must be killed at once."""
-        return self._taken or (self._ended is StopReason.LOST and self._spare() < -self._margin / 2)
+        return self._taken or self._spare() < -self._margin / 2
 
     def _spare(self) -> float:
         """The seconds until the script is asked to end; a margin is left for its end."""

@@ -45,8 +45,8 @@ class LogSender:
         self._closing.set()
         self._arrived.set()
         self._thread.join(FLUSH_SECONDS + 1)
-        if self._journal.waiting:
-            logger.warning("job %s: the end of the log was not sent yet", self._journal.job_id)
+        if self._thread.is_alive():
+            logger.warning("job %s: the end of the log is not sent yet", self._journal.job_id)
 
     def _run(self) -> None:
         try:
@@ -63,7 +63,7 @@ class LogSender:
             reason = "this server keeps no live logs" if error.status == 404 else error.detail
             logger.info("job %s: sending no more output: %s", self._journal.job_id, reason)
         except Unavailable as error:
-            logger.debug("job %s: gave up sending output: %s", self._journal.job_id, error)
+            logger.warning("job %s: the end of the log is not sent yet: %s", self._journal.job_id, error)
         except OSError as error:
             logger.debug("job %s: the last piece of output will be sent twice: %s", self._journal.job_id, error)
 

@@ -29,10 +29,14 @@ from bvo_agent.protocol import Job
 from bvo_agent.shutdown import Shutdown
 
 MACHINE_KEY = "machine-key"
+LOST_ANSWER = -1
 
 
 class ControlPlane:
-    """`answers` holds HTTP statuses (0: hang up) to give to the next requests of a path's last part."""
+    """`answers` holds HTTP statuses to give to the next requests of a path's last part.
+
+    0 hangs up, and LOST_ANSWER does so after the request was carried out.
+    """
 
     def __init__(self) -> None:
         self.url = ""
@@ -46,6 +50,8 @@ class ControlPlane:
         self.times: dict[str, list[float]] = defaultdict(list)
         self.artifacts: dict[str, bytes] = {}
         self.downloads = 0
+        self.claim_keys: list[str | None] = []
+        self._claims: dict[str, dict[str, Any]] = {}
         self.assets: dict[str, dict[str, Any]] = {}
 
     def add_job(self, files: dict[str, str | bytes], *, script: str = "main.py", **claim: Any) -> int:
@@ -88,7 +94,9 @@ class ControlPlane:
 
     @property
     def log_text(self) -> str:
-        chunks = {body["sequence"]: body["text"] for body in self.seen["log"]}
+        chunks: dict[int, str] = {}
+        for body in self.seen["log"]:
+            assert chunks.setdefault(body["sequence"], body["text"]) == body["text"]
         assert sorted(chunks) == list(range(1, len(chunks) + 1))
         return "".join(chunks[number] for number in sorted(chunks))
 
@@ -101,7 +109,7 @@ class ControlPlane:
         if headers.get("X-Robot-Token") != self.token:
             return 401, {"detail": "Robot token is not valid."}
         if path == "/api/runner/next-job":
-            return 200, {"job": self.queue.pop(0) if self.queue else None}
+            return 200, {"job": self._claimed(headers.get("Idempotency-Key"))}
         if path == "/api/runner/heartbeat":
             leases = [
                 {"job_id": each["job_id"], "state": self.lease_states.get(each["job_id"], "valid")}
@@ -109,6 +117,14 @@ class ControlPlane:
             ]
             return 200, {"status": "ok", "leases": leases}
         return 200, {"status": "ok"}
+
+    def _claimed(self, key: str | None) -> dict[str, Any] | None:
+        if again := self._claims.get(key or ""):
+            return {**again, "lease_token": f"{again['lease_token']}-again"}
+        job = self.queue.pop(0) if self.queue else None
+        if job and key:
+            self._claims[key] = job
+        return job
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -126,12 +142,14 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         plane, action = self.plane, self.path.rsplit("/", 1)[1]
         data = self.rfile.read(int(self.headers["Content-Length"]))
-        if plane.answers[action]:
-            status = plane.answers[action].pop(0)
-            if not status:
-                self.close_connection = True
-                return
-            self._send(status, json.dumps({"detail": f"told to answer {status}"}).encode())
+        if action == "next-job":
+            plane.claim_keys.append(self.headers.get("Idempotency-Key"))
+        told = plane.answers[action].pop(0) if plane.answers[action] else None
+        if told == 0:
+            self.close_connection = True
+            return
+        if told is not None and told != LOST_ANSWER:
+            self._send(told, json.dumps({"detail": f"told to answer {told}"}).encode())
             return
         if action == "artifacts":
             name, content = self._file(data)
@@ -144,6 +162,9 @@ class Handler(BaseHTTPRequestHandler):
             plane.seen[action].append(body)
             plane.headers[action].append(dict(self.headers))
             plane.times[action].append(time.monotonic())
+        if told == LOST_ANSWER:
+            self.close_connection = True
+            return
         self._send(status, json.dumps(answer).encode())
 
     def _send_asset(self, name: str) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from pathlib import Path
+
+import pytest
 
 TREE = """
 import os, subprocess, sys, time
@@ -13,6 +16,25 @@ child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 print(os.getpid(), child.pid, flush=True)
 time.sleep(60)
 """
+
+
+DAEMON = """
+import os, sys, time
+def daemon():
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+            os.dup2(1, 2)
+            os.write(ready, str(os.getpid()).encode())
+            time.sleep(600)
+        os._exit(0)
+    os.wait()
+gone, ready = os.pipe()
+daemon()
+print(os.getpid(), int(os.read(gone, 20)), flush=True)
+"""
+"""Leaves a process that is in another session, has no parent, and has closed the pipe."""
 
 
 def alive(pid: int) -> bool:
@@ -40,6 +62,7 @@ def test_a_script_that_hangs_is_stopped_after_its_timeout_with_its_children(plan
     plane.add_job({"main.py": TREE}, timeout_seconds=1)
     assert not run_once()
     assert plane.result["error_message"] == "stopped after 1 s (timeout)"
+    assert plane.result["error_code"] == "timeout"
     assert gone(pids_of(plane))
 
 
@@ -58,7 +81,13 @@ def test_children_die_with_their_script(plane, run_once, monkeypatch):
     assert gone(pids_of(plane))
 
 
-def test_a_job_that_the_server_stops_ends_without_a_report(plane, run_once):
+def test_a_daemon_dies_with_the_script_that_made_it(plane, run_once):
+    plane.add_job({"main.py": DAEMON})
+    assert run_once()
+    assert gone(pids_of(plane))
+
+
+def test_a_job_that_the_server_stops_ends_without_a_result(plane, run_once):
     for state in ("stop", "lost"):
         number = plane.add_job({"main.py": TREE}, heartbeat_seconds=0.3)
         plane.seen["log"].clear()
@@ -66,6 +95,61 @@ def test_a_job_that_the_server_stops_ends_without_a_report(plane, run_once):
         assert not run_once()
         assert gone(pids_of(plane))
     assert plane.seen["update"] == []
+    assert len(plane.seen["stopped"]) == 1
+
+
+@pytest.mark.parametrize("script", [DAEMON, TREE], ids=["a daemon", "a child"])
+def test_a_cancel_reaches_every_process_and_says_how_it_ended(plane, run_once, script):
+    number = plane.add_job({"main.py": f"{script}\ntime.sleep(600)"}, heartbeat_seconds=0.3)
+    plane.lease_states = LaterState({number: "stop"}, plane)
+    plane.answers["stopped"] = [0, 503]
+    assert not run_once()
+    assert gone(pids_of(plane))
+    (report,) = plane.seen["stopped"]
+    words = r"it ended by itself \d+\.\d s after SIGTERM with code -15(; further processes that were killed: 1)?"
+    assert re.fullmatch(words, report["words"])
+    assert ("killed: 1" in report["words"]) is (script == DAEMON)
+    assert plane.headers["stopped"][0]["X-Lease-Token"] == "lease-1"
+
+
+def test_a_script_that_ignores_the_cancel_is_killed_and_it_is_said_so(plane, run_once, monkeypatch):
+    monkeypatch.setattr("bvo_agent.processes.GRACE_SECONDS", 0.3)
+    script = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on'); time.sleep(600)"
+    number = plane.add_job({"main.py": script}, heartbeat_seconds=0.3)
+    plane.lease_states = LaterState({number: "stop"}, plane)
+    assert not run_once()
+    assert re.fullmatch(r"killed \d+\.\d s after SIGTERM: it did not end", plane.seen["stopped"][0]["words"])
+
+
+def test_a_child_without_the_mark_dies_as_long_as_its_parent_lives(plane, run_once, monkeypatch):
+    monkeypatch.setattr("bvo_agent.processes.GRACE_SECONDS", 0.3)
+    script = """
+import os, signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], env={}, start_new_session=True)
+print(os.getpid(), child.pid, flush=True)
+time.sleep(600)
+"""
+    number = plane.add_job({"main.py": script}, heartbeat_seconds=0.3)
+    plane.lease_states = LaterState({number: "stop"}, plane)
+    assert not run_once()
+    assert gone(pids_of(plane))
+
+
+def test_a_job_that_is_cancelled_before_its_script_starts_says_so(plane, run_once):
+    number = plane.add_job({"main.py": "print('ran')"}, confirm_seconds=15)
+    plane.lease_states[number] = "stop"
+    assert not run_once()
+    assert plane.seen["log"] == plane.seen["update"] == []
+    assert plane.seen["stopped"] == [{"words": "it had not started"}]
+
+
+def test_an_older_server_is_not_told_how_it_ended(plane, run_once, home):
+    number = plane.add_job({"main.py": TREE}, heartbeat_seconds=0.3)
+    plane.lease_states = LaterState({number: "stop"}, plane)
+    plane.answers["stopped"] = [404]
+    assert not run_once()
+    assert list(home.outbox.iterdir()) == []
 
 
 class LaterState(dict):
@@ -77,15 +161,6 @@ class LaterState(dict):
 
     def get(self, key, default):
         return super().get(key, default) if self.plane.seen["log"] else default
-
-
-def test_a_runner_cut_off_from_the_server_stops_before_its_lease_ends(plane, run_once):
-    plane.add_job({"main.py": TREE}, lease_seconds=1.6, heartbeat_seconds=0.2)
-    plane.answers["heartbeat"] = [200, *[503] * 99]
-    started = time.monotonic()
-    assert not run_once()
-    assert time.monotonic() - started < 1.6
-    assert plane.seen["update"] == []
 
 
 def test_a_lease_that_is_lost_before_the_start_starts_nothing(plane, run_once):
@@ -119,8 +194,9 @@ def test_the_second_signal_does_not_wait_for_the_script(plane, start_runner, wai
     assert plane.result["status"] == "failed"
 
 
-def test_the_script_of_a_killed_runner_is_ended_at_the_next_start(plane, start_runner, wait_until):
-    plane.add_job({"main.py": TREE})
+@pytest.mark.parametrize("script", [TREE, f"{DAEMON}\ntime.sleep(600)"], ids=["a child", "a daemon"])
+def test_the_script_of_a_killed_runner_is_ended_at_the_next_start(plane, start_runner, wait_until, script):
+    plane.add_job({"main.py": script})
     runner = start_runner()
     wait_until(lambda: plane.log_text.endswith("\n"))
     runner.kill()

@@ -218,6 +218,63 @@ def test_a_claim_that_is_repeated_with_its_key_gives_the_same_job_under_a_new_le
     assert ask("k1")["id"] == jobs[1]["id"]
 
 
+def test_a_claim_says_how_long_it_holds_until_it_is_confirmed(fleet: Fleet) -> None:
+    fleet.job()
+    (_, robot) = fleet.admin.a_robot()
+    headers = {"Idempotency-Key": "k1"}
+    first = robot.ok(robot.post("/api/runner/next-job", {"confirms": True}, headers=headers))["job"]
+    assert first["confirm_seconds"] == 15
+    fleet.change(lease_expires_at=utcnow() - SECOND)
+    again = robot.ok(robot.post("/api/runner/next-job", {"confirms": True}, headers=headers))["job"]
+    fleet.watch()
+    assert beat(robot, again) == "valid"
+
+
+def test_a_claim_that_comes_late_takes_a_confirmed_job_from_nobody(fleet: Fleet) -> None:
+    fleet.job()
+    (_, robot) = fleet.admin.a_robot()
+    ask = ("/api/runner/next-job", {"confirms": True})
+    job = robot.ok(robot.post(*ask, headers={"Idempotency-Key": "k1"}))["job"]
+    assert beat(robot, job) == "valid"
+    assert robot.ok(robot.post(*ask, headers={"Idempotency-Key": "k1"}))["job"] is None
+    robot.ok(finish(robot, job))
+
+
+# --- giving up
+
+
+def give_up(robot: Api, job: Any) -> Any:
+    return robot.post(f"/api/runner/jobs/{job['id']}/release", {}, headers={"X-Lease-Token": job["lease_token"]})
+
+
+def test_a_job_that_its_robot_gives_up_is_lost_at_once(fleet: Fleet, state: State) -> None:
+    job, (_, robot), (_, other) = fleet.job(), fleet.admin.a_robot("r1"), fleet.admin.a_robot("r2")
+    claimed = claim(robot)
+    refused(give_up(other, claimed), 404)
+    refused(give_up(robot, {**claimed, "lease_token": "bvol_wrong"}), 409, "no longer held")
+    assert fleet.now(job)["status"] == "running"
+    robot.ok(give_up(robot, claimed))
+    lost = fleet.now(job)
+    assert (lost["status"], lost["error_code"]) == ("failed", "lease_lost")
+    assert "killed or cut off" in lost["error_message"]
+    refused(give_up(robot, claimed), 409, "no longer held")
+    assert [attempt["reason"] for attempt in fleet.lost(job)] == ["lease_lost"]
+    assert [row["action"] for row in state.rows("audit_events")].count("job.failed") == 1
+
+
+def test_a_job_that_is_given_up_waits_for_its_next_attempt(fleet: Fleet) -> None:
+    job, (_, robot) = fleet.job(max_attempts=2, retry_delay_seconds=0), fleet.admin.a_robot()
+    robot.ok(give_up(robot, claim(robot)))
+    assert fleet.now(job)["status"] == "pending"
+    assert claim(robot)["attempt"] == 2
+
+
+def test_an_unconfirmed_job_that_is_given_up_counts_no_attempt(fleet: Fleet) -> None:
+    job, (_, robot) = fleet.job(), fleet.admin.a_robot()
+    robot.ok(give_up(robot, robot.ok(robot.post("/api/runner/next-job", {"confirms": True}))["job"]))
+    assert (fleet.now(job)["status"], fleet.now(job)["attempt"]) == ("pending", 0)
+
+
 # --- time limits
 
 
@@ -234,7 +291,22 @@ def test_a_job_that_runs_too_long_fails_and_its_robot_is_told_to_stop(fleet: Fle
     assert (late["status"], late["error_code"]) == ("failed", "timeout")
     assert "60 s" in late["error_message"]
     assert beat(robot, claimed) == "stop"
-    refused(finish(robot, claimed), 409)
+    refused(finish(robot, claimed, status="failed", error_code="timeout"), 409)
+    path = f"/api/runner/jobs/{job['id']}/stopped"
+    robot.ok(robot.post(path, {"words": "it ended"}, headers={"X-Lease-Token": claimed["lease_token"]}))
+    after = fleet.now(job)
+    assert (after["status"], after["error_code"], after["stop_report"]) == ("failed", "timeout", "it ended")
+
+
+def test_a_robot_may_see_first_that_a_job_runs_too_long(fleet: Fleet) -> None:
+    job, (_, robot) = fleet.job(timeout_seconds=60, max_attempts=5), fleet.admin.a_robot()
+    claimed = claim(robot)
+    refused(finish(robot, claimed, status="failed", error_code="lease_lost"), 422, "error_code")
+    robot.ok(finish(robot, claimed, status="failed", error_code="timeout", error_message="stopped after 60 s"))
+    fleet.change(deadline_at=utcnow() - SECOND)
+    fleet.watch()
+    after = fleet.now(job)
+    assert (after["status"], after["error_code"], after["error_message"]) == ("failed", "timeout", "stopped after 60 s")
 
 
 def test_a_jump_of_the_clock_expires_nothing(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
