@@ -240,6 +240,12 @@ def work(trail: Trail, admin: Api) -> None:
     told = ("job.create", "job.started", "job.canceled", "job.stopped")
     trail.step("POST /api/runner/jobs/<id>/stopped", answer, *told)
 
+    admin.ok(admin.post("/api/jobs", {"process_id": process["id"]}))
+    held = claim(admin.as_robot(robot["api_token"]))
+    path, lease = f"/api/runner/jobs/{held['id']}/release", {"X-Lease-Token": held["lease_token"]}
+    answer = admin.as_robot(robot["api_token"]).post(path, {}, headers=lease)
+    trail.step("POST /api/runner/jobs/<id>/release", answer, "job.create", "job.started", "job.failed")
+
 
 def tools(trail: Trail, admin: Api) -> None:
     anonymous, auth = Api(admin.client), "/api/sdk/auth"
