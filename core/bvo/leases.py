@@ -6,8 +6,9 @@ SKIP LOCKED, on SQLite the writing transaction already excludes everyone else.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,10 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from . import tokens
 from .database import utcnow
+
+JUMP = timedelta(seconds=5)
+"""The wall clock and the monotonic one may differ by so much between two looks; more is a jump."""
+MAX_DELAY = timedelta(hours=1)
 
 
 class Leased:
@@ -93,3 +98,33 @@ def expired(model: Any) -> ColumnElement[bool]:
 def has_expired(row: Leased) -> bool:
     """The same of one row that was read."""
     return row.lease_expires_at is not None and row.lease_expires_at < utcnow()
+
+
+def backoff(seconds: int, attempt: int) -> timedelta:
+    """How long to wait after this attempt (from 1) has failed: `seconds`, then twice as long each time.
+
+    It grows up to an hour; `seconds` that are more than that are kept to.
+    """
+    first = timedelta(seconds=seconds)
+    return min(first * (1 << min(attempt - 1, 16)), max(first, MAX_DELAY))
+
+
+@dataclass
+class Clock:
+    """Sees jumps of the wall clock: it compares how far it and the monotonic clock went since the last look.
+
+    A watchdog that looks for what has expired asks it first: after a jump every lease would seem to be over.
+    """
+
+    _wall: datetime = field(default_factory=utcnow)
+    _steady: float = field(default_factory=time.monotonic)
+
+    def is_due(self, seconds: float) -> bool:
+        """True where the last look at the clocks was so long ago."""
+        return time.monotonic() - self._steady >= seconds
+
+    def jumped(self) -> bool:
+        wall, steady = utcnow(), time.monotonic()
+        drift = (wall - self._wall) - timedelta(seconds=steady - self._steady)
+        self._wall, self._steady = wall, steady
+        return abs(drift) > JUMP

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import time
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from bvo import events, leases, settings
 from bvo.database import transaction, utcnow
+from bvo.leases import Clock
 
 from . import attempts, states
 from .eligibility import PENDING, RUNNING
@@ -21,31 +20,9 @@ from .models import Job
 log = logging.getLogger(__name__)
 
 BATCH = 100
-MAX_DELAY = timedelta(hours=1)
-JUMP = timedelta(seconds=5)
-"""The wall clock and the monotonic one may differ by so much between two sweeps; more is a jump."""
 LOST = "lease_lost: the robot was not heard of any more while it ran this job."
 RELEASED = "lease_lost: the runner was killed or cut off while it ran this job. It has ended the script, and says so."
 POISON = f"poison: {attempts.POISONOUS} robots were lost while they ran this job. It may be the reason itself."
-
-
-@dataclass
-class Clock:
-    """Sees jumps of the wall clock: it compares how far it and the monotonic clock went since the last look."""
-
-    _wall: datetime = field(default_factory=utcnow)
-    _steady: float = field(default_factory=time.monotonic)
-
-    def is_due(self, seconds: float) -> bool:
-        """True where the last look at the clocks was so long ago."""
-        return time.monotonic() - self._steady >= seconds
-
-    def jumped(self) -> bool:
-        wall, steady = utcnow(), time.monotonic()
-        drift = (wall - self._wall) - timedelta(seconds=steady - self._steady)
-        self._wall, self._steady = wall, steady
-        return abs(drift) > JUMP
-
 
 clock = Clock()
 
@@ -131,9 +108,9 @@ def _lose(session: Session, job: Job, words: str) -> str:
         return _fail(job, attempts.POISON, POISON, states.LEASE_LOST)
     if job.attempt >= job.max_attempts:
         return _fail(job, attempts.LEASE_LOST, words, states.LEASE_LOST)
-    delay = timedelta(seconds=job.retry_delay_seconds) * 2 ** min(job.attempt - 1, 16)
+    delay = leases.backoff(job.retry_delay_seconds, job.attempt)
     _give_back(job, attempt=job.attempt)
-    job.available_at = utcnow() + min(delay, MAX_DELAY) if delay else None
+    job.available_at = utcnow() + delay if delay else None
     return "requeued"
 
 

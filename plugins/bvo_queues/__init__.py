@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from bvo_hookspecs import EntityType, PluginInfo, hookimpl
+from bvo_hookspecs import EntityType, PeriodicTask, PluginInfo, hookimpl
+
+if TYPE_CHECKING:
+    from flask import Blueprint
 
 
 @hookimpl
@@ -17,3 +22,17 @@ def entity_types() -> Iterable[EntityType]:
     from .entities import QUEUE, QUEUE_ITEM
 
     return [QUEUE, QUEUE_ITEM]
+
+
+@hookimpl
+def blueprints() -> Iterable[Blueprint]:
+    from .api import bulk, jobs
+
+    return [bulk, jobs]
+
+
+@hookimpl
+def periodic_tasks() -> Iterable[PeriodicTask]:
+    from .watchdog import sweep
+
+    return [PeriodicTask(name="sweep_queue_items", every=timedelta(seconds=1), run=sweep)]

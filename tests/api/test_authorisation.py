@@ -80,10 +80,16 @@ ROBOTS = {
     "POST /api/runner/jobs/<id>/stopped",
     "POST /api/runner/jobs/<id>/update",
     "POST /api/runner/next-job",
+    "POST /api/runner/queue-items/<id>/complete",
+    "POST /api/runner/queue-items/<id>/fail",
+    "POST /api/runner/queue-items/<id>/release",
+    "POST /api/runner/queue-items/<id>/renew",
+    "POST /api/runner/queues/<path:name>/items",
+    "POST /api/runner/queues/<path:name>/next",
 }
 """For robots alone."""
 
-TOOLS = {"GET /api/assets", "GET /api/queues", "POST /api/queue-items"}
+TOOLS = {"GET /api/assets", "GET /api/queues", "POST /api/queue-items", "POST /api/queue-items/bulk"}
 """For users and API tokens with the permission, and for tools with an SDK token."""
 
 ANY_TOKEN = {"GET /api/auth/me"}
@@ -117,6 +123,17 @@ GUARD = re.compile(
     "Not authenticated|A [a-z]+ may not call this|You lack the permission|.*(expired|revoked|disabled|ended)"
 )
 """How those are refused who are not let in; a service may have reasons of its own, once it is asked."""
+
+OF_ANY_JOB = {"POST /api/runner/queues/<path:name>/items", "POST /api/runner/queues/<path:name>/next"}
+"""For every robot that runs a job, under the lease of that job: shown where queue items are tested."""
+
+OF_AN_ITEM: dict[str, dict[str, Any]] = {
+    "POST /api/runner/queue-items/<id>/renew": {},
+    "POST /api/runner/queue-items/<id>/fail": {"error_message": "x", "retry_after_seconds": 0},
+    "POST /api/runner/queue-items/<id>/release": {},
+    "POST /api/runner/queue-items/<id>/complete": {},
+}
+"""Of the routes for robots those for the job that holds the queue item, with what they take beside its lease."""
 
 
 @dataclass(frozen=True)
@@ -255,7 +272,9 @@ def test_every_route_lets_in_whom_it_declares_and_nobody_else(
 
 def test_what_belongs_to_a_job_is_for_the_robot_that_runs_it(work: Work, state: State) -> None:
     """The other robot has a job of its own, and has got hold of this one's lease."""
-    assert {name for name in ROBOTS - OF_A_JOB_THAT_IS_OVER if "<" in name} == set(OF_A_JOB)
+    assert {
+        name for name in ROBOTS if "<" in name
+    } == OF_A_JOB_THAT_IS_OVER | OF_ANY_JOB | OF_AN_ITEM.keys() | OF_A_JOB.keys()
     admin, job = work.admin, work.job
     admin.ok(
         admin.post("/api/assets", {"name": "1", "type": "text", "value": "x", "process_ids": [job["process"]["id"]]})
@@ -276,3 +295,25 @@ def test_what_belongs_to_a_job_is_for_the_robot_that_runs_it(work: Work, state: 
             with state.denied():
                 assert status(other, lease) in (403, 404, 409), name
         assert status(work.api, work.lease) in (200, 201), name
+
+
+def test_what_belongs_to_a_queue_item_is_for_the_job_that_holds_it(work: Work, state: State) -> None:
+    """The other robot has a job of its own, and has got hold of this one's leases: of its job, and of its item."""
+    admin = work.admin
+    admin.ok(admin.post("/api/queues", {"name": "q"}))
+    admin.ok(admin.post("/api/queue-items", {"queue_name": "q"}))
+    other = admin.a_robot("robot-2")[1]
+    admin.a_job(admin.a_process("Other"))
+    leases = (claim(other)["lease_token"], work.lease, "")
+
+    def post(robot: Api, path: str, lease: str, body: dict[str, Any]) -> Any:
+        return robot.post(path, body, headers={"X-Lease-Token": lease})
+
+    item: Any = None
+    for name, body in OF_AN_ITEM.items():  # the next one is the same again, but where it was only renewed
+        item = work.api.ok(post(work.api, "/api/runner/queues/q/next", work.lease, {}))["item"] or item
+        path, sent = name.replace("<id>", "1").split()[1], {**body, "item_lease": item["item_lease"]}
+        for lease in leases:
+            with state.unchanged():
+                assert post(other, path, lease, sent).status_code in (403, 404, 409), name
+        assert post(work.api, path, work.lease, sent).status_code == 200, name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .arguments import Forgiving, parser
+from .arguments import Forgiving, is_storable, parser
 from .filters import equals, everything, flag, search
 from .query import MAX_COUNT, Page, fetch_page, find, offset, scoped
 from .routes import MAX_ID, ROW, blueprints, paging_headers, query_schema, refuse_huge_ids
@@ -26,6 +26,7 @@ __all__ = [
     "flag",
     "offset",
     "paging_headers",
+    "is_storable",
     "parser",
     "query_schema",
     "refuse_huge_ids",

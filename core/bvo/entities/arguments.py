@@ -87,6 +87,11 @@ def _fitting(field: fields.Field[Any], value: Any) -> Any:
     return value
 
 
+def is_storable(value: Any) -> bool:
+    """True where the databases can keep this JSON value."""
+    return next(_unstorable(value), None) is None
+
+
 def _unstorable(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
     """Where `value` holds what can't be kept, and why."""
     if isinstance(value, str) and UNSTORABLE.search(value):
