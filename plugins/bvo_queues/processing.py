@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import Conflict, NotFound
+from werkzeug.exceptions import Conflict, NotFound, UnprocessableEntity
 
 from bvo import events, leases, registry, tokens
 from bvo.database import transaction, utcnow
@@ -135,7 +135,9 @@ def _service() -> QueueItemService:
 def _job(caller: Caller) -> Job:
     """The job that the robot runs, locked: it can't end before what it does to items is committed."""
     if not caller.job_lease:
-        raise Conflict(f"Queue items are for running jobs: send the lease of the job as {execution.LEASE_HEADER}.")
+        raise UnprocessableEntity(
+            f"Queue items are for running jobs: send the lease of the job as {execution.LEASE_HEADER}."
+        )
     return execution.held_by_lease(caller.robot_id, caller.job_lease)
 
 

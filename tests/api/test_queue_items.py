@@ -305,7 +305,7 @@ def test_only_the_job_that_holds_an_item_may_act_on_it(
         refused(other.tell(part, item, **body), 409, "does not hold")
         refused(worker.tell(part, {**item, "item_lease": "another"}, **body), 409, "does not hold")
         refused(Worker(worker.api, "another").tell(part, item, **body), 409, "lease is lost")
-        refused(Worker(worker.api, "").tell(part, item, **body), 409, "X-Lease-Token")
+        refused(Worker(worker.api, "").tell(part, item, **body), 422, "X-Lease-Token")
         refused(Worker(other.api, worker.job_lease).tell(part, item, **body), 409)
         refused(worker.tell(part, {**item, "id": 99}, **body), 404)
         refused(worker.api.post(f"/api/runner/queue-items/{item['id']}/{part}", body), 422, "item_lease")
@@ -315,10 +315,10 @@ def test_only_the_job_that_holds_an_item_may_act_on_it(
 def test_only_a_running_job_gets_items(counter: Counter, worker: Worker, work: Work, state: State) -> None:
     counter.item()
     idle = counter.admin.a_robot("robot-2")[1]
-    for nobody in (Worker(idle, work.lease), Worker(idle, ""), Worker(work.api, "")):
+    for nobody, status in ((Worker(idle, work.lease), 409), (Worker(idle, ""), 422), (Worker(work.api, ""), 422)):
         with state.unchanged():
-            refused(nobody.ask(), 409)
-            refused(nobody.add(), 409)
+            refused(nobody.ask(), status)
+            refused(nobody.add(), status)
     work.api.ok(work.finish())
     refused(worker.ask(), 409)
 
