@@ -11,7 +11,7 @@ import socketserver
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,10 @@ from bvo_agent.files import write_private_json
 
 logger = logging.getLogger(__name__)
 HOST = "127.0.0.1"
-REQUEST_BYTES = 8 * 1024
+REQUEST_BYTES = 1024 * 1024 + 8 * 1024
+"""A result or a payload of 1 MiB, and what is said about it."""
+
+BLOCK = 64 * 1024
 REQUEST_SECONDS = 2.0
 """How long the whole of a request may take to arrive; also how long the end of a job may wait for one."""
 
@@ -30,17 +33,21 @@ POLL_SECONDS = 0.05
 AssetAnswer = Callable[[str, threading.Event], dict[str, Any]]
 """From an asset's name, and an event that says that the job has ended, to what the script gets."""
 
+Answer = Callable[[Mapping[str, Any], threading.Event], dict[str, Any]]
+"""The same from a whole request."""
+
 
 class Channel:
     """A context manager: answers from its start to its end. Where and with what token stands in `file`.
 
     A request is one line of JSON, `{"token": "…", "request": "asset", "name": "…"}`, and so is the answer. Other
-    users of the machine reach the port, and do not know the token.
+    users of the machine reach the port, and do not know the token. `others` answer further requests, by their names.
     """
 
-    def __init__(self, file: Path, asset: AssetAnswer) -> None:
+    def __init__(self, file: Path, asset: AssetAnswer, others: Mapping[str, Answer] | None = None) -> None:
         self._file = file
         self._asset = asset
+        self._others = others or {}
         self._token = secrets.token_urlsafe(32)
         self._ended = threading.Event()
 
@@ -65,12 +72,13 @@ class Channel:
         request = _parsed(line)
         if not hmac.compare_digest(str(request.get("token")).encode(errors="replace"), self._token.encode()):
             return {"error": "The token of this request is not that of the running job."}
-        name = request.get("name")
-        if request.get("request") != "asset" or not isinstance(name, str) or not name.isprintable():
+        name, other = request.get("name"), self._others.get(str(request.get("request")))
+        is_asset = request.get("request") == "asset" and isinstance(name, str) and name.isprintable()
+        if not other and not is_asset:
             return {"error": "This runner does not know this request."}
         if self._ended.is_set():
             return {"error": "The job has ended."}
-        return self._asset(name, self._ended)
+        return other(request, self._ended) if other else self._asset(str(name), self._ended)
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -113,7 +121,7 @@ def _line(connection: socket.socket) -> bytes:
     while not line.endswith(b"\n") and len(line) <= REQUEST_BYTES:
         connection.settimeout(max(0.001, end - time.monotonic()))
         try:
-            data = connection.recv(REQUEST_BYTES)
+            data = connection.recv(BLOCK)
         except OSError:
             break
         if not data:

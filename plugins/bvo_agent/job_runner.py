@@ -24,6 +24,7 @@ from bvo_agent.output import JobLog
 from bvo_agent.packages import Package, PackageCache
 from bvo_agent.progress import ProgressFile
 from bvo_agent.protocol import Job, Message, Report, Stopped
+from bvo_agent.queue_items import QueueItems
 from bvo_agent.results import report_of, stop_report
 from bvo_agent.shutdown import Shutdown
 from bvo_agent.workspace import Workspace, workspace_for
@@ -78,7 +79,8 @@ class JobRunner:
             if watch.reason():
                 raise JobInterrupted
             sender = LogSender(self.client, log, ProgressFile(workspace.progress_file, log.masks))
-            with sender, Channel(workspace.channel_file, Assets(self.client, job, log.masks).answer):
+            items, assets = QueueItems(self.client, job, log.masks), Assets(self.client, job, log.masks)
+            with sender, items, Channel(workspace.channel_file, assets.answer, items.answers):
                 ending = run_script(job, workspace, environment, script, log, watch)
         except JobFailed as error:
             logger.error("job %s: failed: %s", job.id, error)

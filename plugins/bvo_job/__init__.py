@@ -8,9 +8,12 @@
     (bvo_job.artifacts_dir / "report.csv").write_text("...")
     bvo_job.set_result({"rows": rows})
     login = bvo_job.credential("erp")
+    for item in bvo_job.queue("invoices"):
+        with item:
+            book(item.payload)
 
 Tried by hand (``python main.py``) the parameters are empty, results and progress are printed, artifacts go to
-``./artifacts``, and assets come from the JSON file that ``BVO_ASSETS_FILE`` names.
+``./artifacts``, and assets come from the JSON file that ``BVO_ASSETS_FILE`` names. Queues are there in jobs only.
 """
 
 from __future__ import annotations
@@ -21,16 +24,23 @@ from typing import Any
 from bvo_job._assets import AssetError, Credential, asset, credential
 from bvo_job._context import load_parameters, open_artifacts_dir
 from bvo_job._messages import log, progress, set_result
+from bvo_job._queues import BusinessError, Item, Queue, QueueError, add_item, queue
 
 __all__ = [
     "AssetError",
+    "BusinessError",
     "Credential",
+    "Item",
+    "Queue",
+    "QueueError",
+    "add_item",
     "artifacts_dir",
     "asset",
     "credential",
     "log",
     "parameters",
     "progress",
+    "queue",
     "set_result",
 ]
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bvo_job._channel import ask
 from bvo_job._context import file_from
-
-# Longer than the runner itself tries to reach the server.
-ANSWER_SECONDS = 120.0
 
 
 class AssetError(Exception):
@@ -59,12 +56,7 @@ def _fetch(name: str) -> dict[str, Any]:
 
 def _ask_runner(channel: Path, name: str) -> dict[str, Any]:
     try:
-        way = json.loads(channel.read_text(encoding="utf-8"))
-        request = {"token": way["token"], "request": "asset", "name": name}
-        with socket.create_connection(("127.0.0.1", way["port"]), ANSWER_SECONDS) as connection:
-            connection.sendall(json.dumps(request).encode() + b"\n")
-            with connection.makefile("rb") as answer:
-                return dict(json.loads(answer.readline()))
+        return ask(channel, "asset", name=name)
     except (OSError, ValueError) as error:
         raise AssetError(f"The runner does not answer: {error}. Has the job ended?") from error
 

@@ -19,12 +19,7 @@ def set_result(value: Any) -> None:
     Raises TypeError for a value that JSON cannot express (a set, a date, NaN, a circular list) and ValueError
     for one that is too large; put large data into a file in `artifacts_dir` instead.
     """
-    try:
-        text = json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise TypeError(f"the result is not a JSON value: {error}") from None
-    if len(text) > RESULT_LIMIT:
-        raise ValueError(f"the result has {len(text)} bytes, over 1 MiB: write a file to bvo_job.artifacts_dir instead")
+    text = as_json(value, "the result")
     path = file_from("BVO_RESULT_FILE")
     if path:
         replace_file(path, text)
@@ -54,6 +49,17 @@ def log(message: object, level: str = "info") -> None:
     """Prints one line with the time (UTC) and the level, at once: `2026-11-22T20:39:01Z INFO  text`."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     _say(f"{now} {level.upper():<5} {message}")
+
+
+def as_json(value: Any, what: str) -> str:
+    """The value as JSON of at most 1 MiB. Raises TypeError or ValueError, which call it `what`."""
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"{what} is not a JSON value: {error}") from None
+    if len(text) > RESULT_LIMIT:
+        raise ValueError(f"{what} has {len(text)} bytes, over 1 MiB: write a file to bvo_job.artifacts_dir instead")
+    return text
 
 
 def _say(line: str) -> None:

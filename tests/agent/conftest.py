@@ -53,6 +53,13 @@ class ControlPlane:
         self.claim_keys: list[str | None] = []
         self._claims: dict[str, dict[str, Any]] = {}
         self.assets: dict[str, dict[str, Any]] = {}
+        self.items: list[dict[str, Any]] = []
+
+    def add_item(self, **fields: Any) -> None:
+        """Puts an item into the queue `orders`."""
+        number = len(self.seen["next"]) + len(self.items) + 1
+        item = {"id": number, "payload": None, "reference": None, "attempt": 1, "retries": 0}
+        self.items.append({**item, "item_lease": f"item-lease-{number}", "lease_seconds": 300, **fields})
 
     def add_job(self, files: dict[str, str | bytes], *, script: str = "main.py", **claim: Any) -> int:
         """Queues a job whose package has these files; keyword arguments replace fields of the claim."""
@@ -116,6 +123,8 @@ class ControlPlane:
                 for each in body.get("leases", [])
             ]
             return 200, {"status": "ok", "leases": leases}
+        if path.startswith("/api/runner/queues/"):
+            return self._reply_of_a_queue(path)
         return 200, {"status": "ok"}
 
     def _claimed(self, key: str | None) -> dict[str, Any] | None:
@@ -125,6 +134,13 @@ class ControlPlane:
         if job and key:
             self._claims[key] = job
         return job
+
+    def _reply_of_a_queue(self, path: str) -> tuple[int, Any]:
+        if path == "/api/runner/queues/orders/next":
+            return 200, {"item": self.items.pop(0) if self.items else None}
+        if path == "/api/runner/queues/orders/items":
+            return 201, {"id": 77}
+        return 404, {"detail": "Queue not found."}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -158,7 +174,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         body = json.loads(data)
         status, answer = plane.reply(self.path, self.headers, body)
-        if status == 200:
+        if status < 300:
             plane.seen[action].append(body)
             plane.headers[action].append(dict(self.headers))
             plane.times[action].append(time.monotonic())

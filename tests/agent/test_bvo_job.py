@@ -138,3 +138,31 @@ def test_a_runner_that_hangs_up_is_an_asset_error(bvo_job, monkeypatch, tmp_path
         with pytest.raises(bvo_job.AssetError, match="The runner does not answer"):
             bvo_job.asset("erp")
         thread.join()
+
+
+def test_outside_a_job_there_are_no_queues_and_the_error_says_so(bvo_job):
+    with pytest.raises(bvo_job.QueueError, match="in a job only"):
+        list(bvo_job.queue("orders"))
+    with pytest.raises(bvo_job.QueueError, match="in a job only"):
+        bvo_job.add_item("orders", {"a": 1})
+
+
+def test_the_name_of_a_queue_is_a_text(bvo_job):
+    with pytest.raises(TypeError, match="str, not int"):
+        bvo_job.queue(7)
+    with pytest.raises(TypeError, match="str, not NoneType"):
+        bvo_job.add_item(None, 1)
+
+
+def test_a_payload_that_json_cannot_express_is_a_type_error(bvo_job):
+    with pytest.raises(TypeError, match="the payload is not a JSON value"):
+        bvo_job.add_item("orders", {1, 2})
+
+
+def test_a_runner_that_is_gone_is_a_queue_error(bvo_job, monkeypatch, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    (tmp_path / "channel.json").write_text(json.dumps({"port": port, "token": "t"}))
+    monkeypatch.setenv("BVO_CHANNEL_FILE", str(tmp_path / "channel.json"))
+    with pytest.raises(bvo_job.QueueError, match="The runner does not answer"):
+        bvo_job.queue("orders").next()
