@@ -448,6 +448,25 @@ def test_a_person_who_settles_an_item_takes_it_from_its_job(counter: Counter, wo
     assert (counter.now(again)["status"], counter.now(again)["job_id"]) == ("in_progress", None)
 
 
+def test_of_an_operator_and_a_job_at_once_one_ends_the_item(counter: Counter, hire: Callable[[], Worker]) -> None:
+    worker = hire()
+    for _ in range(5):
+        item, start = counter.item(), threading.Barrier(2)
+        held = worker.next()
+
+        def by_hand(item: Any = item, start: threading.Barrier = start) -> int:
+            api = Api(counter.app.test_client(), **counter.admin.headers)
+            start.wait()
+            return api.put(f"{ITEMS}/{item['id']}", {"status": "abandoned"}).status_code
+
+        with ThreadPoolExecutor(1) as pool:
+            other = pool.submit(by_hand)
+            start.wait()
+            mine = worker.complete(held).status_code
+            assert sorted([mine, other.result()]) == [200, 409]
+        assert counter.status(item) == ("completed" if mine == 200 else "abandoned")
+
+
 # --- times
 
 
