@@ -119,7 +119,7 @@ def _give_back(job: Job, attempt: int) -> None:
     job.status, job.attempt = states.PENDING, attempt
     job.robot_id = job.robot_id if job.is_assigned else None
     job.lease_hash = job.lease_expires_at = job.started_at = job.deadline_at = job.claim_key = None
-    job.progress = None
+    job.progress, job.log_characters = None, 0
 
 
 def _fail(job: Job, code: str, words: str, cause: str) -> str:
