@@ -21,6 +21,7 @@ SILENT = {
     "POST /api/runner/heartbeat": "a robot that stays online is no news; one that comes online is told of",
     "POST /api/runner/jobs/<id>/artifacts": "what a job leaves belongs to the job, whose start and end are told of",
     "POST /api/runner/jobs/<id>/log": "what a job leaves belongs to the job, whose start and end are told of",
+    "POST /api/runner/queue-items/<id>/renew": "who keeps an item is told of when it is taken and when it ends",
     "POST /api/sdk/auth/start": "nobody is known yet; the decision is told of",
     "POST /api/sdk/auth/status": "hands out what was confirmed, which is told of",
 }
@@ -185,7 +186,7 @@ def things(trail: Trail, admin: Api) -> None:
     made = admin.post("/api/queue-items", {"queue_id": queue["id"], "payload": {}})
     item = trail.step("POST /api/queue-items", made, "queue_item.create")
     path = f"/api/queue-items/{item['id']}"
-    trail.step("PUT /api/queue-items/<id>", admin.put(path, {"status": "in_progress"}), "queue_item.update")
+    trail.step("PUT /api/queue-items/<id>", admin.put(path, {"status": "in_progress"}), "queue_item.started")
     trail.step("DELETE /api/queue-items/<id>", admin.delete(path), "queue_item.delete")
     trail.step("DELETE /api/queues/<id>", admin.delete(queue_path), "queue.delete")
 
@@ -227,8 +228,9 @@ def work(trail: Trail, admin: Api) -> None:
     left = api.post(f"{path}/artifacts", data={"file": (io.BytesIO(b"x"), "report.txt")})
     trail.step("POST /api/runner/jobs/<id>/artifacts", left)
     api.ok(api.get("/api/runner/assets/api-key"))
+    items(trail, admin, api)
     done = api.post(f"{path}/update", {"status": "completed"})
-    trail.step("POST /api/runner/jobs/<id>/update", done, "asset.revealed", "job.completed")
+    trail.step("POST /api/runner/jobs/<id>/update", done, "job.completed")
     trail.step("POST /api/runner/jobs/<id>/update", api.post(f"{path}/update", {"status": "completed"}))
 
     admin.ok(admin.post("/api/jobs", {"process_id": process["id"]}))
@@ -245,6 +247,27 @@ def work(trail: Trail, admin: Api) -> None:
     path, lease = f"/api/runner/jobs/{held['id']}/release", {"X-Lease-Token": held["lease_token"]}
     answer = admin.as_robot(robot["api_token"]).post(path, {}, headers=lease)
     trail.step("POST /api/runner/jobs/<id>/release", answer, "job.create", "job.started", "job.failed")
+
+
+def items(trail: Trail, admin: Api, api: Api) -> None:
+    """What a running job does with the items of a queue."""
+    queue = admin.ok(admin.post("/api/queues", {"name": "orders", "max_retries": 0}))
+    many = admin.post("/api/queue-items/bulk", {"queue_id": queue["id"], "items": [{"payload": 1}, {"payload": 2}]})
+    told = ("asset.revealed", "queue.create", "queue.items_added")
+    trail.step("POST /api/queue-items/bulk", many, *told)
+    added = api.post("/api/runner/queues/orders/items", {"payload": 3})
+    trail.step("POST /api/runner/queues/<path:name>/items", added, "queue_item.create")
+    takes = "POST /api/runner/queues/<path:name>/next"
+    for ends, body, action in (
+        ("release", {}, "queue_item.released"),
+        ("complete", {"result": 1}, "queue_item.completed"),
+        ("fail", {"kind": "business", "error_message": "no amount"}, "queue_item.failed"),
+    ):
+        item = trail.step(takes, api.post("/api/runner/queues/orders/next", {}), "queue_item.started")["item"]
+        path, lease = f"/api/runner/queue-items/{item['id']}", {"item_lease": item["item_lease"]}
+        trail.step("POST /api/runner/queue-items/<id>/renew", api.post(f"{path}/renew", lease))
+        ended = api.post(f"{path}/{ends}", {**lease, **body})
+        trail.step(f"POST /api/runner/queue-items/<id>/{ends}", ended, action)
 
 
 def tools(trail: Trail, admin: Api) -> None:
