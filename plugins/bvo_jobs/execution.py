@@ -71,7 +71,8 @@ def _again(session: Session, robot_id: int, confirms: bool, key: str | None) -> 
     if job is None or (confirms and job.confirmed_at):
         return None
     token = tokens.new("bvol")
-    job.lease_hash, job.lease_expires_at = tokens.digest(token), utcnow() + (CONFIRM if confirms else lease_time())
+    job.lease_hash = tokens.digest(token)
+    job.lease_expires_at = utcnow() + (lease_time() if job.confirmed_at else CONFIRM)
     return Claimed(job, token)
 
 
@@ -135,11 +136,12 @@ def _check_place(session: Session, job: Job) -> None:
 
 
 def held(job_id: int, robot_id: int, lease_token: str | None) -> Job:
-    """The running job that this robot holds. Raises NotFound, or Conflict where the attempt has lost it.
+    """The running job that this robot holds, locked until the running transaction ends.
 
-    A client that sends no lease is judged by its robot alone: older runners know none.
+    Raises NotFound, or Conflict where the attempt has lost it. A client that sends no lease is judged
+    by its robot alone: older runners know none.
     """
-    job = db.session.get(Job, job_id)
+    job = db.session.get(Job, job_id, with_for_update={"of": Job})
     if job is None or (job.robot_id != robot_id and attempts.lost(job_id, robot_id, lease_token) is None):
         raise NotFound(f"Job not found: this robot does not hold the job {job_id}.")
     if job.status != states.RUNNING or job.robot_id != robot_id or not _fits(job, lease_token):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from bvo import settings, stores
@@ -23,17 +22,17 @@ TAIL_CHUNKS, TAIL_CHARACTERS = 50, 100_000
 
 
 def append_log(job: Job, sequence: int, text: str, progress: Mapping[str, Any] | None) -> None:
-    """Keep a numbered piece of the log. One that is there already, or beyond the limit, is left out."""
-    try:
-        with transaction() as session:
-            session.refresh(job)
-            if progress is not None:
-                job.progress = dict(progress)
-            if text and job.log_characters < settings.get("jobs.log_max_kilobytes") * 1000:
-                session.add(LogChunk(job_id=job.id, attempt=job.attempt, sequence=sequence, text=text))
-                job.log_characters += len(text)
-    except IntegrityError:
+    """Keep a numbered piece of the log. One that is there already, or beyond the limit, is left out.
+
+    Call it in the transaction that has locked the job: else a job that ends meanwhile would be written to.
+    """
+    if text and _has_piece(job, sequence):
         return  # the robot sent this piece before, and did not hear that it arrived
+    if progress is not None:
+        job.progress = dict(progress)
+    if text and job.log_characters < settings.get("jobs.log_max_kilobytes") * 1000:
+        db.session.add(LogChunk(job_id=job.id, attempt=job.attempt, sequence=sequence, text=text))
+        job.log_characters += len(text)
 
 
 def read_log(job: Job, after: int) -> dict[str, Any]:
@@ -57,13 +56,18 @@ def tail(job: Job) -> str:
     return "".join(reversed(latest))[-TAIL_CHARACTERS:]
 
 
-def keep_artifact(job: Job, name: str, source: BinaryIO) -> Artifact:
-    """Keep a file of the job; the same name again replaces it. Raises RequestEntityTooLarge."""
+def keep_artifact(job_id: int, hold: Callable[[], Job], name: str, source: BinaryIO) -> Artifact:
+    """Keep a file of the job; the same name again replaces it. Raises RequestEntityTooLarge.
+
+    `hold` locks the job, or raises where the robot has lost it by now: the file may have taken long to arrive.
+    """
     sha256, size = _measure(source)
-    job_id, attempt = job.id, job.attempt
+    with transaction():
+        hold()
     stores.current().put(store_key(job_id, sha256), source)
     with transaction() as session:
-        artifact = _existing(job, name) or Artifact(job_id=job_id, attempt=attempt, name=name)
+        job = hold()
+        artifact = _existing(job, name) or Artifact(job_id=job.id, attempt=job.attempt, name=name)
         replaced, artifact.sha256, artifact.size_bytes = artifact.sha256, sha256, size
         session.add(artifact)
     if replaced and replaced != sha256:
@@ -74,6 +78,11 @@ def keep_artifact(job: Job, name: str, source: BinaryIO) -> Artifact:
 def artifacts(job: Job) -> list[Artifact]:
     """The files of the job, by name."""
     return list(db.session.scalars(select(Artifact).filter_by(job_id=job.id).order_by(Artifact.name).limit(1000)))
+
+
+def _has_piece(job: Job, sequence: int) -> bool:
+    query = select(LogChunk.id).filter_by(job_id=job.id, attempt=job.attempt, sequence=sequence)
+    return db.session.scalar(query) is not None
 
 
 def _existing(job: Job, name: str) -> Artifact | None:

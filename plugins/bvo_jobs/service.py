@@ -68,7 +68,7 @@ class JobService(Service[Job]):
         """
         with transaction() as session:
             job = self.get(row_id)
-            session.refresh(job, ["status"], with_for_update=True)
+            session.refresh(job, with_for_update={"of": Job})
             changed = {name: value for name, value in data.items() if value != getattr(job, name)}
             if not changed:
                 return job
@@ -90,7 +90,7 @@ class JobService(Service[Job]):
         """Cancel what has not ended. A robot that runs it is told to stop with its next heartbeat."""
         with transaction() as session:
             job = self.get(row_id)
-            session.refresh(job, ["status"], with_for_update=True)  # a result at the same time waits, or was first
+            session.refresh(job, with_for_update={"of": Job})  # a result at the same time waits, or was first
             before = events.snapshot(self.entity, job)
             states.check(job.status, states.CANCELED, states.OPERATOR)
             job.status, job.finished_at = states.CANCELED, utcnow()

@@ -41,13 +41,16 @@ def sweep() -> None:
 
 
 def renew_all() -> None:
-    """Count leases and deadlines of the running jobs from now on. Twice is once: any worker may do it."""
+    """Count leases, deadlines and waits from now on. Twice is once: any worker may do it."""
     now = utcnow()
     with transaction() as session:
         running = update(Job).where(RUNNING).execution_options(synchronize_session=False)
         session.execute(running.values(lease_expires_at=now + lease_time()))
         for job in session.scalars(select(Job).where(RUNNING, Job.deadline_at.is_not(None))).unique():
             job.deadline_at = now + timedelta(seconds=job.timeout_seconds or 0)
+        waiting = select(Job).where(PENDING, Job.available_at.is_not(None)).with_for_update(of=Job)
+        for job in session.scalars(waiting).unique():
+            job.available_at = now + _wait(job)
 
 
 def end_waits() -> None:
@@ -108,10 +111,14 @@ def _lose(session: Session, job: Job, words: str) -> str:
         return _fail(job, attempts.POISON, POISON, states.LEASE_LOST)
     if job.attempt >= job.max_attempts:
         return _fail(job, attempts.LEASE_LOST, words, states.LEASE_LOST)
-    delay = leases.backoff(job.retry_delay_seconds, job.attempt)
     _give_back(job, attempt=job.attempt)
-    job.available_at = utcnow() + delay if delay else None
+    job.available_at = utcnow() + _wait(job) if job.retry_delay_seconds else None
     return "requeued"
+
+
+def _wait(job: Job) -> timedelta:
+    """How long it waits after the attempt that it has lost last."""
+    return leases.backoff(job.retry_delay_seconds, job.attempt)
 
 
 def _give_back(job: Job, attempt: int) -> None:

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from bvo import openapi, registry, settings
 from bvo.access import public, requires
+from bvo.database import transaction
 from bvo.entities import ROW
 from bvo_jobs import execution, output, watchdog
 from bvo_jobs.models import Artifact, Job
@@ -65,7 +66,8 @@ def next_job(data: dict[str, Any]) -> Any:
 @blueprint.response(200, schemas.StatusOut)
 def append_log(data: dict[str, Any], row_id: int) -> Any:
     """Add a numbered piece to the log of the running job, and say how far it is"""
-    output.append_log(_held(row_id), data["sequence"], data["text"], data.get("progress"))
+    with transaction():
+        output.append_log(_held(row_id), data["sequence"], data["text"], data.get("progress"))
     return {"status": "ok"}
 
 
@@ -77,7 +79,8 @@ def append_log(data: dict[str, Any], row_id: int) -> Any:
 @blueprint.response(201, ArtifactOut)
 def add_artifact(row_id: int) -> Artifact:
     """Add a file to the running job; the same name again replaces it"""
-    job = _held(row_id)
+    with transaction():
+        _held(row_id)  # whoever has lost the job need not send the file
     request.max_content_length = settings.get("jobs.artifact_max_megabytes") * 1_000_000 + 100_000
     file = request.files.get("file")
     name = (file.filename or "") if file else ""
@@ -85,7 +88,7 @@ def add_artifact(row_id: int) -> Artifact:
         raise UnprocessableEntity(
             "Send the file as multipart form field `file`, with a name of at most 500 printable characters."
         )
-    return output.keep_artifact(job, name, file.stream)  # type: ignore[arg-type]
+    return output.keep_artifact(row_id, lambda: _held(row_id), name, file.stream)  # type: ignore[arg-type]
 
 
 @blueprint.post(f"/jobs/{ROW}/update")

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from bvo.database import transaction, utcnow
+from bvo.database import WRITE, db, transaction, utcnow
 from bvo_jobs import watchdog
 from bvo_jobs.models import Job
+from bvo_jobs.service import JobService
 from support.api import Api
 from support.problems import refused
 from support.state import State
@@ -209,7 +210,13 @@ def test_a_claim_that_is_repeated_with_its_key_gives_the_same_job_under_a_new_le
     def ask(key: str) -> Any:
         return robot.ok(robot.post("/api/runner/next-job", {}, headers={"Idempotency-Key": key}))["job"]
 
-    first, again = ask("k1"), ask("k1")
+    first = ask("k1")
+    fleet.change(lease_expires_at=utcnow() + SECOND)
+    again = ask("k1")
+    with fleet.app.app_context():
+        expires_at = db.session.scalar(select(Job.lease_expires_at).where(Job.id == first["id"]))
+    assert expires_at is not None
+    assert expires_at > utcnow() + again["lease_seconds"] * SECOND / 2, "it holds as long as its robot is told"
     assert first["id"] == again["id"] == jobs[0]["id"]
     assert first["attempt"] == again["attempt"] == 1
     refused(finish(robot, first), 409)
@@ -325,6 +332,20 @@ def test_a_jump_of_the_clock_expires_nothing(fleet: Fleet, monkeypatch: pytest.M
     assert beat(robot, claimed) == "valid"
 
 
+def test_after_a_jump_of_the_clock_nothing_waits_longer_than_it_should(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, (_, robot) = fleet.job(max_attempts=2, retry_delay_seconds=100), fleet.admin.a_robot()
+    fleet.lose(robot)
+    clock = watchdog.Clock()
+    clock._wall += timedelta(days=1)  # the clock was set back by a day
+    clock._steady -= 60
+    monkeypatch.setattr(watchdog, "clock", clock)
+    fleet.change(available_at=utcnow() + timedelta(days=1))
+    fleet.watch(watchdog.sweep)
+    assert 90 * SECOND < datetime.fromisoformat(fleet.now(job)["available_at"]) - utcnow() <= 100 * SECOND
+
+
 @pytest.mark.shows_setting("jobs.sweep_seconds")
 def test_the_watchdog_looks_as_often_as_the_settings_say(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
     job, (_, robot) = fleet.job(), fleet.admin.a_robot()
@@ -379,6 +400,27 @@ def test_of_cancel_and_result_at_once_one_wins(fleet: Fleet) -> None:
             finished = pool.submit(at_once, lambda r=own, c=claimed: finish(r, c))
         assert sorted([canceled.result(), finished.result()]) == [200, 409]
         assert fleet.now(job)["status"] == ("canceled" if canceled.result() == 200 else "completed")
+
+
+@pytest.mark.parametrize("databases", ["postgres"], indirect=True)  # SQLite lets nobody write in between
+def test_a_job_that_is_claimed_while_it_is_cancelled_tells_its_robot_to_stop(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, (made, robot), claims = fleet.job(), fleet.admin.a_robot(), []
+    elsewhere = Api(fleet.app.test_client(), **robot.headers)
+    read = JobService.get
+
+    def read_and_be_late(service: JobService, row_id: int) -> Job:
+        found = read(service, row_id)
+        if WRITE in db.session.info and not claims:
+            with ThreadPoolExecutor(1) as pool:  # in a context, and so a session, of its own
+                claims.append(pool.submit(claim, elsewhere).result())
+        return found
+
+    monkeypatch.setattr(JobService, "get", read_and_be_late)
+    fleet.admin.ok(fleet.admin.post(f"/api/jobs/{job['id']}/cancel"))
+    assert beat(robot, claims[0]) == "stop"
+    assert [(row["attempt"], row["robot_id"]) for row in fleet.lost(job)] == [(1, made["id"])]
 
 
 def test_a_job_that_has_ended_can_be_run_again_as_a_new_one(fleet: Fleet, work: Work) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, BinaryIO
 
 import pytest
 from flask import Flask
+from sqlalchemy.orm import Session
 
+from bvo_jobs import output
+from bvo_runner import api as runner_api
 from support.api import Api
 from support.problems import refused
 from support.state import State
@@ -215,6 +219,24 @@ def test_a_piece_of_the_log_that_comes_twice_is_kept_once(work: Work) -> None:
     assert work.admin.ok(work.admin.get(f"/api/jobs/{work.job['id']}/log"))["text"] == "one two three"
 
 
+def test_a_job_that_is_cancelled_at_this_moment_takes_no_piece_of_the_log(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work.api.ok(work.log(1, "before"))
+    path = f"/api/jobs/{work.job['id']}"
+    in_time = runner_api.transaction
+
+    def too_late() -> AbstractContextManager[Session]:
+        if work.now()["status"] == "running":
+            work.admin.ok(work.admin.post(f"{path}/cancel"))
+        return in_time()
+
+    monkeypatch.setattr(runner_api, "transaction", too_late)
+    refused(work.log(2, "after", progress={"fraction": 0.5}), 409, "no longer held")
+    assert work.admin.ok(work.admin.get(f"{path}/log"))["text"] == "before"
+    assert work.now()["progress"] is None
+
+
 @pytest.mark.shows_setting("jobs.log_max_kilobytes")
 def test_a_log_is_kept_up_to_its_limit_and_the_job_goes_on(work: Work) -> None:
     work.admin.ok(work.admin.put("/api/settings/jobs", {"log_max_kilobytes": 64}))
@@ -246,6 +268,22 @@ def test_an_artifact_of_the_same_name_replaces_the_first(work: Work, state: Stat
         assert content.data == b"two"
     files = {name for name in state.files() if name.startswith("artifacts/")}
     assert files == {f"artifacts/{work.job['id']}/{second['sha256']}"}
+
+
+def test_an_artifact_is_refused_where_the_job_was_lost_while_it_was_sent(
+    work: Work, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive = output._measure
+
+    def arrive_too_late(source: BinaryIO) -> tuple[str, int]:
+        measured = arrive(source)
+        work.admin.ok(work.admin.post(f"/api/jobs/{work.job['id']}/cancel"))
+        return measured
+
+    monkeypatch.setattr(output, "_measure", arrive_too_late)
+    before = state.files()
+    refused(work.artifact(b"one", "a.txt"), 409, "no longer held")
+    assert (state.rows("job_artifacts"), state.files()) == ([], before)
 
 
 @pytest.mark.shows_setting("jobs.artifact_max_megabytes")
