@@ -132,6 +132,7 @@ def test_who_may_not_call_stores_nothing(
     nobody, (_, robot) = user_with("things:view"), admin.a_robot()
     with state.unchanged():
         refused(create(anonymous), 401)
+    with state.denied():
         refused(create(nobody), 403)
         refused(create(robot), 403)
 
