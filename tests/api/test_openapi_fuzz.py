@@ -160,7 +160,9 @@ def test_the_api_refuses_as_it_says_to_nobody(world: World, described: BaseSchem
 
 def test_what_was_created_is_there_and_what_was_deleted_is_not(world: World, described: BaseSchema) -> None:
     seen = try_in_turn(described, world, "administrator")
-    assert {("POST /api/queues", 201), ("DELETE /api/queues/{row_id}", 204)} <= seen
+    created = {label.removeprefix("POST ") for label, status in seen if status == 201}
+    deleted = {label.removeprefix("DELETE ").removesuffix("/{row_id}") for label, status in seen if status == 204}
+    assert created & deleted, "which ones depends on what operations there are"
 
 
 def test_each_exemption_is_of_an_operation_that_there_is() -> None:
