@@ -13,8 +13,11 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 """The largest body of a request, in bytes: a job's result of 1 MiB, however it is escaped, fits with its log."""
 
 
-def takes(max_bytes: int) -> Callable[[V], V]:
-    """Declare that a view takes bodies of up to `max_bytes`, instead of MAX_BODY_BYTES."""
+def takes(max_bytes: int | Callable[..., int]) -> Callable[[V], V]:
+    """Declare that a view takes bodies of up to `max_bytes`, instead of MAX_BODY_BYTES.
+
+    Where that depends on the address, a function gets the values in it.
+    """
 
     def mark(view: V) -> V:
         view.bvo_max_body = max_bytes  # type: ignore[attr-defined]
@@ -25,10 +28,16 @@ def takes(max_bytes: int) -> Callable[[V], V]:
 
 def init_app(app: Flask) -> None:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    app.before_request(_raise_limit)
+    app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES  # of what a form has beside files
+    app.before_request(raise_limit)
 
 
-def _raise_limit() -> None:
-    view = current_app.view_functions.get(request.endpoint or "")
-    if limit := getattr(view, "bvo_max_body", None):
-        request.max_content_length = limit
+def max_of(view: object) -> int:
+    """How large the bodies are that a view takes, or a service's method behind it."""
+    limit = getattr(view, "bvo_max_body", MAX_BODY_BYTES)
+    return int(limit(**(request.view_args or {})) if callable(limit) else limit)
+
+
+def raise_limit() -> None:
+    """Let the body of this request be as large as its view takes: for what reads it of somebody who is known."""
+    request.max_content_length = max_of(current_app.view_functions.get(request.endpoint or ""))

@@ -3,6 +3,9 @@
 It holds for every POST of a user or a developer's tool, whatever the POST does: one rule is easier to rely on than a
 list of routes. Robots are left out, since their leases fence what they send, and so are public routes, where nobody is
 known whose key it could be.
+
+A form of a page has the key in a hidden field. There it stands for what was entered, too: the same again is answered
+twice, but whoever goes back and enters something else has sent something else.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import hmac
 import json
 import logging
 import re
+import time
 from typing import Any
 
 from flask import Flask, current_app, g, request
@@ -26,6 +30,10 @@ from .idempotency_keys import Attempt, IdempotencyKey
 log = logging.getLogger(__name__)
 
 HEADER = "Idempotency-Key"
+FIELD = "idempotency_key"
+"""The hidden field of a form."""
+PATIENCE = 12
+"""So often a form that was sent twice, as by a double click, asks for the first answer, every quarter of a second."""
 REPLAYED = "Idempotent-Replayed"
 KEY = re.compile(r"[!-~]{1,255}")
 MAX_ANSWER_BYTES = 256 * 1024
@@ -44,13 +52,28 @@ def init_app(app: Flask) -> None:
 def _begin() -> Response | None:
     """Claim the key, or answer in place of the view."""
     caller = access.principal()
-    if request.method != "POST" or HEADER not in request.headers or caller.kind == "robot" or caller.id is None:
+    if request.method != "POST" or caller.kind == "robot" or caller.id is None:
         return None
-    row = idempotency_keys.claim(_scope(_key(request.headers[HEADER])), _fingerprint())
+    if HEADER in request.headers:
+        row = idempotency_keys.claim(_scope(_key(request.headers[HEADER])), _fingerprint())
+    elif request.mimetype in FORMS and (key := request.form.get(FIELD)):
+        row = _claim_patiently(_key(key))
+    else:
+        return None
     if row.status is not None:
         return _replay(row)
     g.idempotency = idempotency_keys.begin(row.id)
     return None
+
+
+def _claim_patiently(key: str) -> IdempotencyKey:
+    fingerprint = _fingerprint()
+    for _ in range(PATIENCE):
+        try:
+            return idempotency_keys.claim(_scope(key + fingerprint), fingerprint)
+        except idempotency_keys.InFlight:
+            time.sleep(0.25)
+    return idempotency_keys.claim(_scope(key + fingerprint), fingerprint)
 
 
 def _finish(response: Response) -> Response:

@@ -25,7 +25,7 @@ from flask_jwt_extended.exceptions import CSRFError
 from jwt.exceptions import PyJWTError
 from werkzeug.wrappers import Response
 
-from . import registry, session_store, settings
+from . import bodies, registry, session_store, settings
 from .config import Config
 from .database import utcnow
 from .session_store import LEEWAY, UserSession
@@ -116,6 +116,7 @@ def csrf_token(sid: object) -> str:
 def _of_browser(cookie: str) -> dict[str, Any]:
     claims = _claims(cookie, "access", allow_expired=True)
     if request.method in current_app.config["JWT_CSRF_METHODS"]:
+        bodies.raise_limit()  # a form's token stands in its body
         sent = request.headers.get("X-CSRF-TOKEN") or request.form.get("csrf_token") or ""
         if not hmac.compare_digest(sent.encode(errors="replace"), csrf_token(claims["sid"]).encode()):
             raise CSRFError

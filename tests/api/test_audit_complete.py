@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from bvo_auth import accounts
 from docs.markdown import ROOT, section
 from support.api import Api, zipped
+from support.browser import Browser
 from support.smtp import MailServer
 from support.state import State
 from support.work import claim
@@ -295,4 +296,8 @@ def pages(trail: Trail, admin: Api) -> None:
     form = {"csrf_token": found[1]}
     answer = browser.post(f"/ui/jobs/{job['id']}/cancel", data=form)
     trail.step("POST /ui/<entity>/<id>/<action>", answer, "job.create", "job.canceled")
+    answer = Browser(browser).fill("/ui/queues/new", name="from a page")
+    trail.step("POST /ui/<entity>/new", answer, "queue.create")
+    answer = Browser(browser).fill(f"{answer.location}/edit", name="from another page")
+    trail.step("POST /ui/<entity>/<id>/edit", answer, "queue.update")
     trail.step("POST /ui/logout", browser.post("/ui/logout", data=form), "auth.logout")

@@ -59,13 +59,18 @@ ANY_USER = {
     "GET /ui/",
     "GET /ui/<entity>/",
     "GET /ui/<entity>/<id>",
+    "GET /ui/<entity>/<id>/edit",
     "GET /ui/<entity>/<id>/head",
     "GET /ui/<entity>/<id>/panels/<name>",
+    "GET /ui/<entity>/new",
+    "GET /ui/<entity>/suggestions",
     "POST /api/auth/logout",
     "POST /api/sdk/auth/confirm",
     "POST /api/sdk/auth/deny",
     "POST /sdk-auth",
     "POST /ui/<entity>/<id>/<action>",
+    "POST /ui/<entity>/<id>/edit",
+    "POST /ui/<entity>/new",
     "POST /ui/logout",
 }
 """For users whatever their roles; what the pages show is checked for each entity type inside."""

@@ -14,7 +14,7 @@ from bvo.entities import ROW
 from bvo.observers import Observers
 from bvo.registry import Registry
 
-from . import assets, dashboard, errors, headers, pages, sign_in
+from . import assets, dashboard, errors, forms, headers, pages, sign_in
 from .shell import Shell
 from .text import FILTERS
 
@@ -25,7 +25,12 @@ ROUTES: tuple[tuple[str, str, Callable[..., Any], str], ...] = (
     ("/logout", "log_out", sign_in.log_out, "POST"),
     ("/static/<path:name>", "static", assets.view, "GET"),
     ("/<entity>/", "list", pages.list_rows, "GET"),
+    ("/<entity>/new", "new", forms.new, "GET"),
+    ("/<entity>/new", "create", forms.create, "POST"),
+    ("/<entity>/suggestions", "suggestions", forms.suggestions, "GET"),
     (f"/<entity>/{ROW}", "detail", pages.detail, "GET"),
+    (f"/<entity>/{ROW}/edit", "edit", forms.edit, "GET"),
+    (f"/<entity>/{ROW}/edit", "update", forms.update, "POST"),
     (f"/<entity>/{ROW}/head", "head", pages.head, "GET"),
     (f"/<entity>/{ROW}/panels/<name>", "panel", pages.panel, "GET"),
     (f"/<entity>/{ROW}/<action>", "act", pages.act, "POST"),

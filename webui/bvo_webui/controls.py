@@ -10,11 +10,10 @@ from marshmallow import fields, validate
 from werkzeug.datastructures import MultiDict
 
 from bvo import access, registry
-from bvo.entities import fetch_page
+from bvo.entities import fetch_page, name_of
 from bvo_hookspecs import EntityType, Filter
 
 from .text import words
-from .values import name_of
 
 Kind = Literal["search", "text", "number", "datetime-local", "checkbox", "select"]
 FLAG = (("true", "Yes"), ("false", "No"))

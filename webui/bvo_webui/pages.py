@@ -12,15 +12,16 @@ from werkzeug.wrappers import Response
 
 from bvo import access, registry
 from bvo.access import requires
-from bvo.entities import fetch_page, query_schema
+from bvo.entities import fetch_page, name_of, query_schema
 from bvo.entities.query import MAX_COUNT
 from bvo_hookspecs import EntityType
 
 from . import errors, parts
 from .controls import controls, given
+from .offers import new_url, visible
 from .records import Record, load
 from .shell import list_url, title_of
-from .values import detail_url, name_of, path_of, show
+from .values import detail_url, path_of, show
 
 FIRST_CONTROLS = 4
 """Filters that are always in view; the others are folded."""
@@ -31,7 +32,7 @@ POLLED = "polled"
 
 @requires(None)
 def list_rows(entity: str) -> Response:
-    kind = _visible(entity)
+    kind = visible(entity)
     entered = given(kind, request.args)
     paging = {name: request.args[name] for name in ("after", "page_size") if request.args.get(name)}
     try:
@@ -50,19 +51,19 @@ def list_rows(entity: str) -> Response:
 
 @requires(None)
 def detail(entity: str, row_id: int) -> Response:
-    return make_response(_detail(load(_visible(entity), row_id)))
+    return make_response(_detail(load(visible(entity), row_id)))
 
 
 @requires(None)
 def head(entity: str, row_id: int) -> Response:
     """The part above the panels, for a page that asks again."""
-    record = load(_visible(entity), row_id)
+    record = load(visible(entity), row_id)
     return _fragment(render_template("webui/_head.html", record=record, live=True), record.etag)
 
 
 @requires(None)
 def panel(entity: str, row_id: int, name: str) -> Response:
-    record = load(_visible(entity), row_id)
+    record = load(visible(entity), row_id)
     try:
         part = parts.panel(record.entity, row_id, name)
     except LookupError:
@@ -77,7 +78,7 @@ def panel(entity: str, row_id: int, name: str) -> Response:
 @requires(None)
 def act(entity: str, row_id: int, action: str) -> Response:
     """Run an action of the type's service, or delete the row; what goes wrong is said on the row's page."""
-    record = load(_visible(entity), row_id)
+    record = load(visible(entity), row_id)
     button = record.button(action)
     if button is None:
         raise NotFound(f"{record.entity.label} has no action {action!r}.")
@@ -88,15 +89,6 @@ def act(entity: str, row_id: int, action: str) -> Response:
     return redirect(list_url(record.entity) if button.removes else record.url)
 
 
-def _visible(path: str) -> EntityType:
-    """The type behind an address. Raises NotFound and Forbidden."""
-    for entity in registry.current().of(EntityType).values():
-        if path_of(entity) == path:
-            access.require(f"{entity.plural}:view")
-            return entity
-    raise NotFound
-
-
 def _list(entity: EntityType, entered: Mapping[str, Any], errors: Mapping[str, Any] | None = None, **found: Any) -> str:
     form = controls(entity, entered, errors or {})
     return render_template(
@@ -104,6 +96,7 @@ def _list(entity: EntityType, entered: Mapping[str, Any], errors: Mapping[str, A
         entity=entity,
         title=title_of(entity),
         url=list_url(entity),
+        new=new_url(entity),
         controls=form,
         more=any(control.value or control.error for control in form[FIRST_CONTROLS:]),
         first_controls=FIRST_CONTROLS,

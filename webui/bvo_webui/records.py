@@ -11,12 +11,13 @@ from flask import render_template, url_for
 from markupsafe import Markup
 
 from bvo import access
-from bvo.entities import find
+from bvo.entities import find, name_of
 from bvo_hookspecs import EntityType
 
+from . import offers
 from .parts import etag
 from .shell import list_url, title_of
-from .values import Value, detail_url, name_of, path_of, show
+from .values import Value, detail_url, path_of, show
 
 TITLE_FIELDS = ("id", "name", "status", "state")
 """Fields that the page's title shows already."""
@@ -69,6 +70,10 @@ class Record:
     @property
     def list_url(self) -> str:
         return list_url(self.entity)
+
+    @property
+    def edit_url(self) -> str:
+        return offers.edit_url(self.entity, self.id)
 
     @property
     def list_title(self) -> str:

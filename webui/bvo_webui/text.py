@@ -88,6 +88,11 @@ def words(name: Any) -> str:
     return label[:1].upper() + label[1:]
 
 
+def lower_first(label: str) -> str:
+    """A label within a sentence: `Queue item` is `queue item`, `API token` stays as it is."""
+    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
+
+
 def pretty(value: Any) -> str:
     """JSON to read, not to parse: indented, and with letters as they are."""
     return json.dumps(value, indent=2, ensure_ascii=False, default=str)
@@ -102,6 +107,7 @@ FILTERS: dict[str, Callable[[Any], Any]] = {
     "ago": ago,
     "duration": duration,
     "iso": iso,
+    "lower_first": lower_first,
     "pretty": pretty,
     "thousands": thousands,
     "tone": tone,

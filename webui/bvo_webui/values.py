@@ -10,6 +10,7 @@ from flask import url_for
 from marshmallow import Schema, fields
 
 from bvo import access, registry
+from bvo.entities import name_of
 from bvo.events import MASK
 from bvo_hookspecs import EntityType
 
@@ -19,8 +20,6 @@ Kind = Literal[
     "code", "flag", "grid", "link", "long", "masked", "none", "number", "size", "state", "tags", "text", "time", "tree"
 ]
 LONG_TEXT = 100
-NAMES = ("name", "title", "username", "email", "reference")
-"""What a row is called, by the first of these that it has."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +55,6 @@ def path_of(entity: EntityType) -> str:
 
 def detail_url(entity: EntityType, row_id: int) -> str:
     return url_for("webui.detail", entity=path_of(entity), row_id=row_id)
-
-
-def name_of(row: Mapping[str, Any]) -> str:
-    """What people call this row; empty where it has only its number."""
-    return next((str(row[name]) for name in NAMES if row.get(name)), "")
 
 
 def show(schema: Schema, row: Mapping[str, Any], names: list[str] | None = None) -> list[Value]:

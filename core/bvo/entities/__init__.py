@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .arguments import Forgiving, is_storable, parser
 from .filters import equals, everything, flag, search
+from .names import name_of
 from .query import MAX_COUNT, Page, fetch_page, find, offset, scoped
 from .routes import MAX_ID, ROW, blueprints, paging_headers, query_schema, refuse_huge_ids
 from .service import Creates, Deletes, Service, Updates, refuse_when_creating
@@ -25,6 +26,7 @@ __all__ = [
     "find",
     "flag",
     "is_storable",
+    "name_of",
     "offset",
     "paging_headers",
     "parser",

@@ -1,0 +1,182 @@
+"""The pages on which rows of every entity type are created and changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import flash, make_response, redirect, render_template, request
+from marshmallow import Schema, ValidationError
+from sqlalchemy import select
+from werkzeug.exceptions import NotFound, PreconditionFailed, UnprocessableEntity
+from werkzeug.wrappers import Response
+
+from bvo.access import requires
+from bvo.bodies import takes
+from bvo.database import transaction
+from bvo.entities import find
+from bvo.forms import Form, search
+from bvo_hookspecs import EntityType
+
+from . import errors
+from .offers import chosen_first, edit_url, max_body, new_url, schema_of, visible, writable, write
+from .records import Record, load
+from .shell import list_url, title_of
+
+CHANGED = (
+    "Somebody else has changed this meanwhile. Beside each field that you changed, too, stands what is saved now."
+    " Save again to replace it with yours."
+)
+
+
+@requires(None)
+def new(entity: str) -> Response:
+    kind = writable(entity, "create")
+    if (first := chosen_first(kind)) and not request.args.get(first):
+        return make_response(_first_choice(kind, first))
+    return make_response(_new_page(kind, _empty(kind)))
+
+
+@requires(None)
+@takes(max_body)
+def create(entity: str) -> Response:
+    """Make the row. What goes wrong is said on the form, which keeps what was entered."""
+    kind = writable(entity, "create")
+    form = _empty(kind).entered(request.form, request.files)
+    errors.show_on(lambda problem: _new_page(kind, form.with_problem(problem)))
+    try:
+        row = write(kind, "create")({**_chosen(kind), **form.data()})
+    except (ValidationError, UnprocessableEntity) as error:
+        return make_response(_new_page(kind, _refused(form, error)), 422)
+    record = Record(kind, kind.read_schema().dump(row))
+    once = {name: record.row[name] for name in kind.secrets if record.row.get(name) and not hasattr(kind.model, name)}
+    if once:
+        return make_response(render_template("webui/created.html", record=record, once=once))
+    flash(f"{kind.label} {record.title} was created.")
+    return _on_to(record.url)
+
+
+@requires(None)
+def edit(entity: str, row_id: int) -> Response:
+    record = load(writable(entity, "update"), row_id)
+    return make_response(_edit_page(record, _of_row(record.entity, row_id)))
+
+
+@requires(None)
+def update(entity: str, row_id: int) -> Response:
+    """Change what was touched, unless somebody else has changed what the form shows: then both are shown."""
+    record = load(writable(entity, "update"), row_id)
+    form = _of_row(record.entity, row_id).entered(request.form)
+    errors.show_on(lambda problem: _edit_page(record, form.with_problem(problem)))
+    try:
+        data = form.data()
+        changed = _change(record.entity, row_id, form, data)
+    except (ValidationError, UnprocessableEntity) as error:
+        return make_response(_edit_page(record, _refused(form, error)), 422)
+    except Overtaken as overtaken:
+        return make_response(_edit_page(record, overtaken.form.with_problem(CHANGED)), overtaken.code or 412)
+    flash(f"{record.entity.label} {changed.title} was saved." if data else "Nothing was changed.")
+    return redirect(record.url)
+
+
+@requires(None)
+def suggestions(entity: str) -> Response:
+    """Rows whose name contains what is typed into the field `of`, for those that are too many for a list."""
+    kind = visible(entity)
+    typed = request.args.get(request.args.get("of", ""), "")
+    return make_response(render_template("webui/_suggestions.html", options=search(kind, typed)))
+
+
+class Overtaken(PreconditionFailed):
+    """Somebody else was faster. `form` shows both."""
+
+    def __init__(self, form: Form) -> None:
+        super().__init__(CHANGED)
+        self.form = form
+
+
+def _change(entity: EntityType, row_id: int, form: Form, data: Mapping[str, Any]) -> Record:
+    """One transaction, with the row locked: of two who change the same, one wins and the other is told."""
+    with transaction() as session:
+        session.execute(select(entity.model.id).where(entity.model.id == row_id).with_for_update())
+        if overtaken := form.overtaken_by(_of_row(entity, row_id)):
+            raise Overtaken(overtaken)
+        if not data:
+            return load(entity, row_id)
+        return Record(entity, entity.read_schema().dump(write(entity, "update")(row_id, data)))
+
+
+def _on_to(target: str) -> Response:
+    """To the row's page; a script that shows how far an upload is goes there itself."""
+    if "HX-Request" not in request.headers:
+        return redirect(target)
+    response: Response = make_response("")
+    response.headers["HX-Redirect"] = target
+    return response
+
+
+def _empty(kind: EntityType) -> Form:
+    schema = schema_of(kind, None, request.args)
+    _leave_out(schema, _chosen(kind))
+    given = {name: value for name, value in request.args.items() if name in schema.load_fields}
+    return Form.of(schema, model=kind.model, secrets=kind.secrets, values=given)
+
+
+def _leave_out(schema: Schema, names: Mapping[str, Any]) -> None:
+    """What is chosen already is not asked again."""
+    for name in names:
+        schema.fields.pop(name, None)
+        schema.load_fields.pop(name, None)
+
+
+def _chosen(kind: EntityType) -> dict[str, Any]:
+    """What was chosen before the rest of the form could be shown, by the address. Raises NotFound for what is none."""
+    first = chosen_first(kind)
+    if not first or kind.write_schema is None:
+        return {}
+    try:
+        chosen: dict[str, Any] = kind.write_schema(only=(first,)).load({first: request.args.get(first)})
+    except ValidationError:
+        raise NotFound from None
+    return chosen
+
+
+def _of_row(kind: EntityType, row_id: int) -> Form:
+    row = find(kind, row_id)
+    schema = schema_of(kind, row, {})
+    shown = kind.read_schema().dump(row)
+    more = {name: getattr(row, name, None) for name, field in schema.load_fields.items() if not field.load_only}
+    return Form.of(schema, model=kind.model, secrets=kind.secrets, values={**more, **shown}, editing=True)
+
+
+def _refused(form: Form, error: ValidationError | UnprocessableEntity) -> Form:
+    if isinstance(error, ValidationError):
+        return form.refused(error)
+    messages = (getattr(error, "data", None) or {}).get("messages")
+    if not messages:
+        return form.with_problem(errors.detail(error))
+    for found in messages.values():
+        form = form.refused(found)
+    return form
+
+
+def _first_choice(kind: EntityType, first: str) -> str:
+    form = Form.of(schema_of(kind, None, {}), model=kind.model)
+    return _page("choose", kind, new_url(kind), choice=form.control(first))
+
+
+def _new_page(kind: EntityType, form: Form) -> str:
+    given = {name: value for name, value in request.args.items() if name == chosen_first(kind)}
+    again = new_url(kind) if given else ""
+    chosen = Form.of(schema_of(kind, None, {}), model=kind.model, values=_chosen(kind)).control(next(iter(given), ""))
+    return _page("new", kind, new_url(kind, **given), form=form, again=again, chosen=chosen, back=list_url(kind))
+
+
+def _edit_page(record: Record, form: Form) -> str:
+    action = edit_url(record.entity, record.id)
+    return _page("edit", record.entity, action, form=form, record=record, back=record.url)
+
+
+def _page(name: str, kind: EntityType, action: str, **context: Any) -> str:
+    context |= {"entity": kind, "list_title": title_of(kind), "list_url": list_url(kind), "action": action}
+    return render_template(f"webui/{name}.html", **context)
