@@ -60,10 +60,7 @@ class Claims:
             report.limit(f"{subject}: longest wait, ms", report.subjects[subject]["longest_ms"], LONGEST_MS)
 
     def _filled(self) -> Database:
-        database = self.site.database(self.kind)
-        with database.engine.begin() as connection:
-            rows.add_process(connection)
-            rows.add_robots(connection, self.jobs)
+        database = self.site.database(self.kind, self.jobs)
         rows.settle(database.engine, self.jobs)
         return database
 

@@ -27,10 +27,7 @@ def noop_plugin(site: Site, kind: str) -> str:
 
 
 def compare(site: Site, plan: Plan, kind: str, robots: int, report: Report) -> None:
-    database = site.database(kind)
-    with database.engine.begin() as connection:
-        rows.add_process(connection)
-        rows.add_robots(connection, robots)
+    database = site.database(kind, robots)
     server = site.serve(database, PYTHONPATH=noop_plugin(site, kind))
     server.wait()
 

@@ -19,7 +19,7 @@ from rich.table import Table
 PROGRESS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 Figures = dict[str, float]
 Main = Callable[..., None]
-SMALL_SECONDS = 0.3
+SMALL_SECONDS = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class Report:
     def ratio(self, what: str, subject: str, other: str, target: float, figure: str = "rate") -> None:
         """Judge the ratio of two medians: it should be at least `target`. Nothing where one of them is missing."""
         if subject in self.subjects and other in self.subjects:
-            value = self.subjects[subject][figure] / self.subjects[other][figure]
+            value = self.subjects[subject][figure] / (self.subjects[other][figure] or float("inf"))
             self._judge(what, value, target, at_least=True)
 
     def limit(self, what: str, value: float, most: float) -> None:
@@ -63,7 +63,8 @@ class Report:
             click.echo(json.dumps(asdict(self), indent=2))
             return
         console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 140)
-        console.print(self._figures())
+        if self.subjects:
+            console.print(self._figures())
         if self.judged:
             console.print(self._targets())
         for note in self.notes:
@@ -93,16 +94,20 @@ class Report:
 
 
 def in_turns(subjects: Mapping[str, Callable[[], Figures]], rounds: int, words: str) -> dict[str, Figures]:
-    """Measure each subject once in each round, so that what disturbs the machine hits all; returns medians."""
+    """Measure each subject once in each round, so that what disturbs the machine hits all; returns medians.
+
+    The first round, which warms what is cached, is not counted, unless it is the only one.
+    """
     taken: dict[str, list[Figures]] = {name: [] for name in subjects}
+    all_rounds = rounds + (rounds > 1)
     with progress() as bar:
-        task = bar.add_task(words, total=rounds * len(subjects))
-        for _ in range(rounds):
+        task = bar.add_task(words, total=all_rounds * len(subjects))
+        for _ in range(all_rounds):
             for name, measure in subjects.items():
                 bar.update(task, description=f"{words}: {name}")
                 taken[name].append(measure())
                 bar.advance(task)
-    return {name: medians(found) for name, found in taken.items()}
+    return {name: medians(found[-rounds:]) for name, found in taken.items()}
 
 
 def medians(found: Sequence[Figures]) -> Figures:

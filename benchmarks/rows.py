@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Integer, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, Engine, Integer, delete, func, insert, literal, select, text, update
 
 from bvo import tokens
 from bvo.database import utcnow
@@ -62,17 +62,25 @@ def add_jobs(connection: Connection, count: int, **values: Any) -> None:
     connection.execute(insert(Job).from_select(list(columns), select(*made).select_from(numbers)))
 
 
-def settle(engine: Engine, pending: int) -> None:
-    """Make the database ready for the next round: nobody runs anything, and `pending` jobs may be claimed."""
-    running, open_ = Job.status == "running", (Job.status == "pending", Job.robot_id.is_(None))
+def settle(engine: Engine, wanted: int, *, tidy: bool = True) -> None:
+    """Make the database ready for the next round: nobody runs anything, and `wanted` jobs may be claimed.
+
+    `tidy` vacuums, too; else that is left to the database.
+    """
+    running = Job.status == "running"
     with engine.begin() as connection:
         connection.execute(update(Job).where(running).values(status="completed", finished_at=utcnow()))
-        have = connection.scalar(select(func.count(Job.id)).where(*open_)) or 0
-        add_jobs(connection, pending - have)
+        add_jobs(connection, wanted - pending(connection))
         connection.execute(delete(OutboxEvent))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for statement in _TIDY[engine.dialect.name]:
+        for statement in _TIDY[engine.dialect.name] if tidy else ():
             connection.exec_driver_sql(statement)
+
+
+def pending(connection: Connection) -> int:
+    """How many jobs anybody may claim."""
+    query = select(func.count(Job.id)).where(Job.status == text("'pending'"), Job.robot_id.is_(None))
+    return connection.scalar(query) or 0
 
 
 _TIDY = {

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 import psutil
+import rows
 from postgres import Cluster, free_port
 from sqlalchemy import Engine, NullPool, create_engine
 
@@ -116,11 +117,13 @@ class Site:
             self._cluster = self._stack.enter_context(Cluster())
         return self._cluster
 
-    def database(self, kind: str) -> Database:
-        """A fresh copy of a database that was migrated once; `kind` is `postgresql` or `sqlite`."""
+    def database(self, kind: str, robots: int) -> Database:
+        """A fresh database with one process and so many robots; `kind` is `postgresql` or `sqlite`.
+
+        It is a copy of one that is made once, and which has as many robots as were asked for first.
+        """
         if kind not in self._templates:
-            self._templates[kind] = self._new(kind, None)
-            self._migrate(self._templates[kind])
+            self._templates[kind] = self._template(kind, robots)
         return Database(self._new(kind, self._templates[kind]))
 
     def serve(self, database: Database, *, plain: bool = False, **environment: str) -> Server:
@@ -145,12 +148,17 @@ class Site:
             shutil.copyfile(template.removeprefix("sqlite:///"), path)
         return f"sqlite:///{path}"
 
-    def _migrate(self, url: str) -> None:
+    def _template(self, kind: str, robots: int) -> str:
+        url = self._new(kind, None)
         app = create_app({"BVO_DATABASE_URL": url, "BVO_DATA_DIR": self.folder / "data"})
         with app.app_context():
             migrations.upgrade()
         with app.app_context():
-            db.engine.dispose()
+            with db.engine.begin() as connection:
+                rows.add_process(connection)
+                rows.add_robots(connection, robots)
+            db.engine.dispose()  # neither a file nor a database is copied that is in use
+        return url
 
 
 def _plain(port: int, workers: str) -> list[list[str]]:
