@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -76,7 +76,8 @@ class Server:
     def stop(self) -> None:
         """At once: nothing of it is kept. Each has a process group of its own, so nothing else is hit."""
         for process in self._started:
-            os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
     def _processes(self) -> list[psutil.Process]:
