@@ -78,6 +78,20 @@ def write(session: Session, group: str, values: dict[str, Any]) -> list[str]:
     return sorted(hidden & loaded.keys())
 
 
+def changed(group: str) -> set[str]:
+    """The names of the settings in a group that are not left to their defaults."""
+    return set(db.session.scalars(select(StoredSetting.name).filter_by(group=group)))
+
+
+def reset(session: Session, group: str, name: str) -> bool:
+    """Leave a setting to its default, in the caller's transaction; True where it was a secret. Raises NotFound."""
+    declared = _declared(group).get(name)
+    if declared is None:
+        raise NotFound(f"The settings {group} have no {name!r}.")
+    session.execute(delete(StoredSetting).filter_by(group=group, name=name))
+    return declared.secret
+
+
 def schema(group: str) -> Schema:
     """The marshmallow schema of a group; every key is optional."""
     fields = {name: setting.field for name, setting in _declared(group).items()}

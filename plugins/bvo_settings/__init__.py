@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import Artifact, EncryptedColumn, PluginInfo, SettingsGroup, hookimpl
+from bvo_hookspecs import Artifact, EncryptedColumn, NavItem, PluginInfo, SettingsGroup, hookimpl
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -40,5 +40,11 @@ def encrypted_columns() -> Iterable[EncryptedColumn]:
 @hookimpl
 def blueprints() -> Iterable[Blueprint]:
     from .api import blueprint, descriptions
+    from .pages import pages
 
-    return [blueprint, descriptions]
+    return [blueprint, descriptions, pages]
+
+
+@hookimpl
+def navigation() -> Iterable[NavItem]:
+    return [NavItem(name="settings", label="Settings", order=95, url="/ui/settings", permission="settings:view")]

@@ -28,6 +28,17 @@ def update(group: str, values: dict[str, Any]) -> dict[str, Any]:
         return after
 
 
+def reset(group: str, name: str) -> None:
+    """Leave one setting to its default. Raises NotFound."""
+    with transaction() as session:
+        before = settings.read(group)
+        was_secret = settings.reset(session, group, name)
+        session.flush()
+        after = settings.read(group)
+        if after != before:
+            _record(group, before, after, [name] if was_secret else [])
+
+
 def send_test_mail(to: str) -> None:
     """Send a mail now, and tell why it can't be sent. Raises UnprocessableEntity and BadGateway."""
     if not mail.is_set_up():

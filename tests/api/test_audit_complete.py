@@ -300,4 +300,16 @@ def pages(trail: Trail, admin: Api) -> None:
     trail.step("POST /ui/<entity>/new", answer, "queue.create")
     answer = Browser(browser).fill(f"{answer.location}/edit", name="from another page")
     trail.step("POST /ui/<entity>/<id>/edit", answer, "queue.update")
+    settings_pages(trail, admin, Browser(browser))
     trail.step("POST /ui/logout", browser.post("/ui/logout", data=form), "auth.logout")
+
+
+def settings_pages(trail: Trail, admin: Api, browser: Browser) -> None:
+    path = "/ui/settings/general"
+    trail.step("POST /ui/settings/<group>", browser.fill(path, instance_name="Here"), "settings.update")
+    trail.step("POST /ui/settings/<group>", browser.fill(path, reset="instance_name"), "settings.update")
+    with MailServer() as mails:
+        admin.ok(admin.put("/api/settings/email", mails.settings))
+        sheet = browser.form("/ui/settings/email", "/ui/settings/email/test")
+        answer = browser.send(sheet, to="ops@example.com")
+    trail.step("POST /ui/settings/email/test", answer, "settings.update", "settings.mail_test")

@@ -100,7 +100,13 @@ TOOLS = {"GET /api/assets", "GET /api/queues", "POST /api/queue-items", "POST /a
 ANY_TOKEN = {"GET /api/auth/me"}
 """For users and API tokens, whatever they may do."""
 
-PEOPLE = {"POST /api/api-tokens"}
+PEOPLE = {
+    "GET /ui/settings",
+    "GET /ui/settings/<group>",
+    "POST /api/api-tokens",
+    "POST /ui/settings/<group>",
+    "POST /ui/settings/email/test",
+}
 """For users with the permission, and for no API token."""
 
 END_SESSIONS = {

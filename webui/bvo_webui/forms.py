@@ -8,25 +8,20 @@ from typing import Any
 from flask import flash, make_response, redirect, render_template, request
 from marshmallow import Schema, ValidationError
 from sqlalchemy import select
-from werkzeug.exceptions import NotFound, PreconditionFailed, UnprocessableEntity
+from werkzeug.exceptions import NotFound, UnprocessableEntity
 from werkzeug.wrappers import Response
 
 from bvo.access import requires
 from bvo.bodies import takes
 from bvo.database import transaction
 from bvo.entities import find
-from bvo.forms import Form, search
+from bvo.forms import Form, Overtaken, search
 from bvo_hookspecs import EntityType
 
 from . import errors
 from .offers import chosen_first, edit_url, max_body, new_url, schema_of, visible, writable, write
 from .records import Record, load
 from .shell import list_url, title_of
-
-CHANGED = (
-    "Somebody else has changed this meanwhile. Beside each field that you changed, too, stands what is saved now."
-    " Save again to replace it with yours."
-)
 
 
 @requires(None)
@@ -47,7 +42,7 @@ def create(entity: str) -> Response:
     try:
         row = write(kind, "create")({**_chosen(kind), **form.data()})
     except (ValidationError, UnprocessableEntity) as error:
-        return make_response(_new_page(kind, _refused(form, error)), 422)
+        return make_response(_new_page(kind, form.refused(error)), 422)
     record = Record(kind, kind.read_schema().dump(row))
     once = {name: record.row[name] for name in kind.secrets if record.row.get(name) and not hasattr(kind.model, name)}
     if once:
@@ -72,9 +67,9 @@ def update(entity: str, row_id: int) -> Response:
         data = form.data()
         changed = _change(record.entity, row_id, form, data)
     except (ValidationError, UnprocessableEntity) as error:
-        return make_response(_edit_page(record, _refused(form, error)), 422)
+        return make_response(_edit_page(record, form.refused(error)), 422)
     except Overtaken as overtaken:
-        return make_response(_edit_page(record, overtaken.form.with_problem(CHANGED)), overtaken.code or 412)
+        return make_response(_edit_page(record, overtaken.form), 412)
     flash(f"{record.entity.label} {changed.title} was saved." if data else "Nothing was changed.")
     return redirect(record.url)
 
@@ -87,20 +82,11 @@ def suggestions(entity: str) -> Response:
     return make_response(render_template("webui/_suggestions.html", options=search(kind, typed)))
 
 
-class Overtaken(PreconditionFailed):
-    """Somebody else was faster. `form` shows both."""
-
-    def __init__(self, form: Form) -> None:
-        super().__init__(CHANGED)
-        self.form = form
-
-
 def _change(entity: EntityType, row_id: int, form: Form, data: Mapping[str, Any]) -> Record:
     """One transaction, with the row locked: of two who change the same, one wins and the other is told."""
     with transaction() as session:
         session.execute(select(entity.model.id).where(entity.model.id == row_id).with_for_update())
-        if overtaken := form.overtaken_by(_of_row(entity, row_id)):
-            raise Overtaken(overtaken)
+        form.check_current(_of_row(entity, row_id))
         if not data:
             return load(entity, row_id)
         return Record(entity, entity.read_schema().dump(write(entity, "update")(row_id, data)))
@@ -147,17 +133,6 @@ def _of_row(kind: EntityType, row_id: int) -> Form:
     shown = kind.read_schema().dump(row)
     more = {name: getattr(row, name, None) for name, field in schema.load_fields.items() if not field.load_only}
     return Form.of(schema, model=kind.model, secrets=kind.secrets, values={**more, **shown}, editing=True)
-
-
-def _refused(form: Form, error: ValidationError | UnprocessableEntity) -> Form:
-    if isinstance(error, ValidationError):
-        return form.refused(error)
-    messages = (getattr(error, "data", None) or {}).get("messages")
-    if not messages:
-        return form.with_problem(errors.detail(error))
-    for found in messages.values():
-        form = form.refused(found)
-    return form
 
 
 def _first_choice(kind: EntityType, first: str) -> str:

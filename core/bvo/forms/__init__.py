@@ -6,13 +6,13 @@
     try:
         data = form.data()
     except ValidationError as error:
-        form = form.refused(error.messages)
+        form = form.refused(error)
 """
 
 from __future__ import annotations
 
 from .controls import Control, Option
-from .form import Form
+from .form import Form, Overtaken
 from .rows import MAX_OPTIONS, label_of, search
 
-__all__ = ["MAX_OPTIONS", "Control", "Form", "Option", "label_of", "search"]
+__all__ = ["MAX_OPTIONS", "Control", "Form", "Option", "Overtaken", "label_of", "search"]

@@ -11,6 +11,7 @@ from typing import Any
 from flask import request
 from marshmallow import Schema, ValidationError
 from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import HTTPException, PreconditionFailed
 
 from bvo.entities import parser
 from bvo.problems import WHOLE, field_errors
@@ -111,9 +112,17 @@ class Form:
             raise ValidationError(errors)
         return loaded
 
-    def refused(self, messages: Any) -> Form:
+    def refused(self, error: ValidationError | HTTPException) -> Form:
         """The form with messages beside its controls, or above it where they concern none of them."""
-        flat = field_errors(messages_of(messages) if isinstance(messages, ValidationError) else messages)
+        if isinstance(error, ValidationError):
+            return self._told(messages_of(error))
+        form, messages = self, (getattr(error, "data", None) or {}).get("messages")
+        for found in (messages or {}).values():
+            form = form._told(found)
+        return form if messages else form.with_problem(str(error.description or error.name))
+
+    def _told(self, messages: dict[str, Any]) -> Form:
+        flat = field_errors(messages)
         found: dict[str, list[str]] = {}
         for path, words in flat.items():
             found.setdefault(self._owner(path), []).extend(_told(path, words, self._owner(path)))
@@ -126,16 +135,16 @@ class Form:
     def with_problem(self, *problems: str) -> Form:
         return replace(self, problems=(*self.problems, *problems))
 
-    def overtaken_by(self, current: Form) -> Form | None:
-        """None where nothing that this form showed has changed; else the form on top of the row as it is now.
+    def check_current(self, current: Form) -> None:
+        """Raise Overtaken where anything that this form showed has changed since.
 
-        What was not touched is shown as it is now, and beside what was touched, what somebody else has saved.
+        What was not touched is shown as it is now then, and beside what was touched, what somebody else has saved.
         """
         now = {control.name: control for control in current.every()}
         if self.seen is None or all(self.seen.get(name, seen) == seen for name, seen in current.digests.items()):
-            return None
+            return
         merged = _each(self.controls, lambda c: self._merged(c, now[c.name]))
-        return replace(self, controls=merged, seen=current.digests)
+        raise Overtaken(replace(self, controls=merged, seen=current.digests))
 
     def _merged(self, mine: Control, theirs: Control) -> Control:
         if mine.secret or self.seen is None or digest(mine.texts) == digest(theirs.texts):
@@ -182,6 +191,19 @@ class Form:
         parts = path.split(".")
         prefixes = (".".join(parts[:count]) for count in range(len(parts), 0, -1))
         return next((prefix for prefix in prefixes if prefix in known), "")
+
+
+class Overtaken(PreconditionFailed):
+    """Somebody else was faster. `form` shows both, and says so."""
+
+    description = (
+        "Somebody else has changed this meanwhile. Beside each field that you changed, too, stands what is saved now."
+        " Save again to replace it with yours."
+    )
+
+    def __init__(self, form: Form) -> None:
+        super().__init__()
+        self.form = form.with_problem(str(self.description))
 
 
 def _each(controls: Sequence[Control], change: Any, *, groups: bool = False) -> tuple[Control, ...]:
