@@ -56,10 +56,10 @@ def repeated(request: bytes, tally: Tally) -> Script:
         tally.done += answer.status < 300
 
 
-def claims(idle: Iterator[Robot], tally: Tally, number: int) -> Script:
-    """Claim one job after the other, each for the next of the `idle` robots, as a runner asks for it."""
-    for robot in idle:
-        answer = yield robot.next_job(number, confirms=True)
+def claims(wanted: Iterator[bytes], tally: Tally) -> Script:
+    """Claim one job after the other: `wanted` gives the requests of robots that are idle."""
+    for request in wanted:
+        answer = yield request
         if answer.status < 300 and json.loads(answer.body)["job"] is None:
             return
         tally.done += answer.status < 300
