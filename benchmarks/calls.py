@@ -67,16 +67,16 @@ def claims(wanted: Iterator[bytes], tally: Tally) -> Script:
 
 def cycles(robot: Robot, tally: Tally, *, confirms: bool = False) -> Script:
     """A busy robot: report the result, and get the next job; in one request where the server can do both in one."""
-    number = 0
+    number, both = 0, {"next": {"robot_id": robot.id, "confirms": confirms}}
     answer = yield robot.next_job(number, confirms=confirms)
     while answer.status < 300 and (job := json.loads(answer.body).get("job")):
         number += 1
         if confirms:
             yield robot.heartbeat(leases=[{"job_id": job["id"], "lease_token": job["lease_token"]}])
-        wanted = {"robot_id": robot.id, "confirms": confirms}
-        answer = yield robot.completed(job, next=wanted)
+        answer = yield robot.completed(job, **both)
         if answer.status >= 300:
             return
         tally.done += 1
         if "job" not in json.loads(answer.body):  # a server that takes the result only
+            both = {}
             answer = yield robot.next_job(number, confirms=confirms)
