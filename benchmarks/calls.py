@@ -56,10 +56,10 @@ def repeated(request: bytes, tally: Tally) -> Script:
         tally.done += answer.status < 300
 
 
-def claims(idle: Iterator[Robot], tally: Tally, number: int) -> Script:
-    """Claim one job after the other, each for the next of the `idle` robots, as a runner asks for it."""
-    for robot in idle:
-        answer = yield robot.next_job(number, confirms=True)
+def claims(wanted: Iterator[bytes], tally: Tally) -> Script:
+    """Claim one job after the other: `wanted` gives the requests of robots that are idle."""
+    for request in wanted:
+        answer = yield request
         if answer.status < 300 and json.loads(answer.body)["job"] is None:
             return
         tally.done += answer.status < 300
@@ -67,16 +67,16 @@ def claims(idle: Iterator[Robot], tally: Tally, number: int) -> Script:
 
 def cycles(robot: Robot, tally: Tally, *, confirms: bool = False) -> Script:
     """A busy robot: report the result, and get the next job; in one request where the server can do both in one."""
-    number = 0
+    number, both = 0, {"next": {"robot_id": robot.id, "confirms": confirms}}
     answer = yield robot.next_job(number, confirms=confirms)
     while answer.status < 300 and (job := json.loads(answer.body).get("job")):
         number += 1
         if confirms:
             yield robot.heartbeat(leases=[{"job_id": job["id"], "lease_token": job["lease_token"]}])
-        wanted = {"robot_id": robot.id, "confirms": confirms}
-        answer = yield robot.completed(job, next=wanted)
+        answer = yield robot.completed(job, **both)
         if answer.status >= 300:
             return
         tally.done += 1
         if "job" not in json.loads(answer.body):  # a server that takes the result only
+            both = {}
             answer = yield robot.next_job(number, confirms=confirms)

@@ -23,9 +23,10 @@ VARIANTS: dict[str, dict[str, Any]] = {"lane": {}, "no-lane": {"BVO_RUNNER_LANE"
 
 def burst(server: Server, robots: int, seconds: float, width: int) -> Run:
     """Claims for one robot after the other over `width` connections, until the time or the robots are over."""
-    tally, idle = Tally(), calls.robots(robots)
+    tally = Tally()
+    wanted = iter([robot.next_job(1, confirms=True) for robot in calls.robots(robots)])
     load = Load(server.port, tally, server.cpu_seconds)
-    return load.run((calls.claims(idle, tally, number) for number in range(width)), seconds)
+    return load.run([calls.claims(wanted, tally) for _ in range(width)], seconds)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The load generator: many keep-alive connections in one thread, each of which follows a script.
 
 It shares the machine with what it measures, so it does little: one loop over non-blocking sockets, requests that are
-ready as bytes, and of an answer it reads status, length and body. That takes 15 to 30 µs a request; an HTTP
+ready as bytes, and of an answer it reads status, length and body. That takes 10 to 20 µs a request; an HTTP
 library takes several times as much.
 """
 

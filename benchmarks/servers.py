@@ -165,7 +165,7 @@ class Site:
 def _plain(port: int, workers: str) -> list[list[str]]:
     granian = [sys.executable, "-m", "granian", "--factory", "--interface", "wsgi", "--port", str(port), "--no-ws"]
     return [
-        [*granian, "--workers", workers, "--blocking-threads", "4", "--no-log", "bvo.cli.web_worker:load"],
+        [*granian, "--workers", workers, "--blocking-threads", "4", "--no-log", "bvo:create_app"],
         [*BVO, "worker"],
     ]
 
