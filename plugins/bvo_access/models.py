@@ -41,6 +41,10 @@ class User(Base, Timestamps):
         return self.username
 
     @property
+    def role_ids(self) -> list[int]:
+        return [role.id for role in self.roles]
+
+    @property
     def is_admin(self) -> bool:
         return any(role.is_admin for role in self.roles)
 

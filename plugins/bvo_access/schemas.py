@@ -114,6 +114,20 @@ class AssignmentIn(Schema):
     )
 
 
+class UserForm(UserIn):
+    """What the web UI's form asks for: the user and the roles."""
+
+    role_ids = fields.List(fields.Integer(validate=validate.Range(1, 2**31 - 1)), validate=validate.Length(max=100))
+
+
+def role_form() -> Schema:
+    """What the web UI's form asks for: a row of boxes for each artifact that there is."""
+    artifact = fields.String(required=True, validate=validate.OneOf(sorted(registry.current().artifacts())))
+    row = PermissionIn.from_dict({"artifact": artifact})
+    permissions = fields.List(fields.Nested(row), validate=validate.Length(max=1000))
+    return RoleIn.from_dict({"permissions": permissions})()
+
+
 class AssignmentOut(Schema):
     user = fields.Nested(UserOut)
     roles = fields.List(fields.Nested(RoleOut))

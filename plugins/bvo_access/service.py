@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from marshmallow import Schema
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Conflict, Forbidden, UnprocessableEntity
@@ -16,12 +17,37 @@ from bvo_hookspecs import Principal
 
 from . import passwords
 from .models import CAN_LOG_IN, Role, RolePermission, User
+from .schemas import UserForm, role_form
 
 NO_PASSWORD = "A service account has no password: it acts by API tokens alone. Leave it out."  # noqa: S105 - a sentence
 
 
 class UserService(Creates[User], Updates[User]):
     """Users; a user is disabled, not deleted, so that the audit log keeps its names."""
+
+    def form_schema(self, row: User | None, given: Mapping[str, Any]) -> Schema:
+        """Roles are given with the user, by those who see them; a service account has no password."""
+        may = access.principal().can
+        unasked = set() if may("roles:view") and may("users:edit") else {"role_ids"}
+        if row is not None:
+            unasked |= {"is_service", "password"} if row.is_service else {"is_service"}
+        return UserForm(exclude=unasked)
+
+    def create_from_form(self, data: Mapping[str, Any]) -> User:
+        """Create the user, with these roles."""
+        values = dict(data)
+        role_ids = values.pop("role_ids", [])
+        with transaction():
+            user = self.create(values)
+            return self.assign(user.id, role_ids) if role_ids else user
+
+    def update_from_form(self, row_id: int, data: Mapping[str, Any]) -> User:
+        """Change the user and the roles, or neither."""
+        values = dict(data)
+        role_ids = values.pop("role_ids", None)
+        with transaction():
+            user = self.update(row_id, values) if values else self.get(row_id)
+            return user if role_ids is None else self.assign(row_id, role_ids)
 
     def create(self, data: Mapping[str, Any]) -> User:
         if data.get("is_service") and "password" in data:
@@ -88,6 +114,12 @@ class UserService(Creates[User], Updates[User]):
 
 class RoleService(Creates[Role], Updates[Role], Deletes[Role]):
     """Roles and their permissions."""
+
+    def form_schema(self, row: Role | None, given: Mapping[str, Any]) -> Schema:
+        return role_form()
+
+    def form_applies(self, shown: Mapping[str, Any]) -> bool:
+        return not self.get(shown["id"]).is_builtin
 
     def create(self, data: Mapping[str, Any]) -> Role:
         return super().create(_with_permissions(data))

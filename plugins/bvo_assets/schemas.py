@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 TYPES = ("text", "int", "boolean", "secret", "credential")
+LABELS = ("Text", "Number", "Yes or no", "Secret", "Credential: user name and password")
 ALIASES = {"bool": "boolean", "integer": "int", "string": "text"}
 SECRET_TYPES = ("secret", "credential")
 LENGTH = validate.Length(max=64 * 1024)
@@ -44,15 +45,58 @@ class Scalar(fields.Field[str]):
 
 class AssetIn(Schema):
     name = fields.String(required=True, validate=validate.Length(1, 200), metadata={"example": "erp-url"})
-    type = AssetType(required=True)
+    type: fields.Field[str] = AssetType(required=True)
     description = fields.String(allow_none=True, validate=validate.Length(max=2000))
-    value = Scalar(allow_none=True, validate=LENGTH)
+    value: fields.Field[Any] = Scalar(allow_none=True, validate=LENGTH)
     username = fields.String(allow_none=True, validate=validate.Length(max=500))
     password = fields.String(allow_none=True, load_only=True, validate=LENGTH)
     process_ids = fields.List(
         fields.Integer(validate=validate.Range(1, 2**31 - 1)),
         metadata={"description": "Only the jobs of these processes may use it; empty: those of every process"},
     )
+
+
+class AssetForm(AssetIn):
+    """What the web UI's form asks for first."""
+
+    type = fields.String(required=True, validate=validate.OneOf(TYPES, labels=LABELS))
+
+
+class TextForm(AssetIn):
+    """What it asks for then, for each type."""
+
+    class Meta:
+        fields = ("name", "value", "description", "process_ids")
+
+    value: fields.Field[Any] = fields.String(allow_none=True, validate=LENGTH)
+
+
+class NumberForm(TextForm):
+    value = fields.Integer(required=True)
+
+
+class FlagForm(TextForm):
+    value = fields.String(required=True, validate=validate.OneOf(("true", "false"), labels=("Yes", "No")))
+
+
+class SecretForm(TextForm):
+    value = fields.String(required=True, load_only=True, validate=LENGTH)
+
+
+class CredentialForm(AssetIn):
+    class Meta:
+        fields = ("name", "username", "password", "description", "process_ids")
+
+    password = fields.String(required=True, load_only=True, validate=LENGTH)
+
+
+FORMS: dict[str, type[Schema]] = {
+    "text": TextForm,
+    "int": NumberForm,
+    "boolean": FlagForm,
+    "secret": SecretForm,
+    "credential": CredentialForm,
+}
 
 
 class AssetOut(Schema):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from marshmallow import Schema
 from sqlalchemy import select
 from werkzeug.exceptions import Conflict, Forbidden, NotFound, UnprocessableEntity
 
@@ -16,12 +17,20 @@ from bvo_jobs.models import Job
 from bvo_processes.models import Process
 
 from .models import MASK, Asset
+from .schemas import FORMS, AssetForm
 
 BOOLEANS = {"true": "true", "1": "true", "yes": "true", "false": "false", "0": "false", "no": "false"}
 
 
 class AssetService(Creates[Asset], Updates[Asset], Deletes[Asset]):
     """Create, change and delete. A secret that is left out of a change stays as it is."""
+
+    form_begins_with = "type"
+
+    def form_schema(self, row: Asset | None, given: Mapping[str, Any]) -> Schema:
+        """A control that fits the type, which is chosen first."""
+        kind = row.type if row else given.get("type")
+        return FORMS[kind]() if kind else AssetForm(only=("type",))
 
     def create(self, data: Mapping[str, Any]) -> Asset:
         with transaction() as session:

@@ -48,10 +48,10 @@ def cli_commands() -> Iterable[CliCommand]:
 
 @hookimpl
 def blueprints() -> Iterable[Blueprint]:
+    from . import pages, profile
     from .api import blueprint
-    from .pages import pages
 
-    return [blueprint, pages]
+    return [blueprint, pages.pages, profile.pages]
 
 
 @hookimpl

@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import delete, select
-from werkzeug.exceptions import Forbidden, Unauthorized
+from werkzeug.exceptions import Forbidden, Unauthorized, UnprocessableEntity
 
 from bvo import access, events, registry, settings, throttle, tokens
 from bvo.database import db, transaction, utcnow
 from bvo_access import passwords
 from bvo_access.models import CAN_LOG_IN, User
-from bvo_access.service import UserService
+from bvo_access.service import UserService, check_password
 from bvo_hookspecs import Principal
 
 from .models import PasswordReset
@@ -106,6 +106,22 @@ def reset(token: str, new_password: str) -> None:
         if user_id is None:
             raise Unauthorized("This link was used already, or has expired. Ask for a new one.")
         _change(user_id, passwords.hashed(new_password))
+
+
+def change_own(current: str, new: str) -> None:
+    """Change the password of whoever asks, and end all their sessions.
+
+    Raises UnprocessableEntity where `current` is not theirs, TooManyRequests after many such tries.
+    """
+    principal = access.principal()
+    counter = throttle.Counter("own password", str(principal.id))
+    throttle.attempt(counter)
+    if check_password(principal.name, current) is None:
+        refused = UnprocessableEntity()
+        refused.data = {"messages": {"form": {"current_password": ["This is not your password."]}}}  # type: ignore[attr-defined]
+        raise refused
+    throttle.clear(counter)
+    _users().set_password_hash(int(principal.id or 0), passwords.hashed(new))
 
 
 def _limit(what: str) -> None:

@@ -15,10 +15,9 @@ from bvo.database import db
 from bvo.entities import ROW
 from bvo.session_tokens import Tokens
 from bvo_access.models import User
-from bvo_hookspecs import Principal
-from bvo_hookspecs.entities import OPERATIONS
 
 from . import accounts
+from .permissions import permission_map
 from .schemas import (
     ForgotIn,
     LoginIn,
@@ -141,14 +140,3 @@ def _shown(tokens: Tokens) -> dict[str, Any]:
 def _no_store(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def permission_map(principal: Principal) -> dict[str, dict[str, Any]]:
-    """The principal's permissions as clients read them: by artifact (those with any), and flat."""
-    matrix = {
-        artifact: {operation: principal.can(f"{artifact}:{operation}") for operation in OPERATIONS}
-        for artifact in registry.current().artifacts()
-    }
-    granted = {artifact: row for artifact, row in matrix.items() if any(row.values())}
-    flat = {f"{artifact}:{operation}": may for artifact, row in granted.items() for operation, may in row.items()}
-    return {"by_artifact": granted, "flat": flat}

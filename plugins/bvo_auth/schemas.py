@@ -65,6 +65,20 @@ class ResetIn(Schema):
     )
 
 
+class OwnPasswordIn(Schema):
+    """What the page of one's own account asks for."""
+
+    current_password = fields.String(
+        required=True,
+        load_only=True,
+        validate=validate.Length(max=MAX_PASSWORD),
+        metadata={"autocomplete": "current-password"},
+    )
+    new_password = fields.String(
+        required=True, load_only=True, validate=(validate.Length(max=MAX_PASSWORD), check_policy)
+    )
+
+
 class OkOut(Schema):
     status = fields.String(validate=validate.Equal("ok"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from marshmallow import Schema
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Conflict, NotFound
 
@@ -14,7 +15,7 @@ from bvo.entities import Service, refuse_when_creating
 from bvo_processes.models import Process
 from bvo_robots.models import Robot
 
-from . import attempts, states
+from . import attempts, forms, states
 from .models import Job
 
 OPTIONS = ("timeout_seconds", "max_attempts", "retry_delay_seconds")
@@ -23,6 +24,15 @@ OPTIONS = ("timeout_seconds", "max_attempts", "retry_delay_seconds")
 
 class JobService(Service[Job]):
     """What operators do with jobs; `execution` has what robots do."""
+
+    form_begins_with = "process_id"
+
+    def form_schema(self, row: Job | None, given: Mapping[str, Any]) -> Schema:
+        """What the form asks for: each parameter by itself, where the process describes them."""
+        return forms.schema_for(row, given, OPTIONS)
+
+    def form_applies(self, shown: Mapping[str, Any]) -> bool:
+        return not states.is_final(shown["status"])
 
     def create(self, data: Mapping[str, Any]) -> Job:
         """Queue a job. It pins the process version and the package as they are now."""

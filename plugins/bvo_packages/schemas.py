@@ -15,6 +15,19 @@ class PackageIn(Schema):
     is_active = fields.Boolean(metadata={"example": False})
 
 
+class PackageForm(Schema):
+    """What the web UI's form for an upload asks for."""
+
+    file = fields.Raw(
+        required=True,
+        metadata={"format": "binary", "accept": ".zip", "description": "A zip, best named like report_1.2.3.zip"},
+    )
+    name = fields.String(load_default="", metadata={"description": "Where the file's name does not tell it"})
+    version = fields.String(
+        load_default="", metadata={"description": "Likewise, of the form 1.2.3", "example": "1.2.3"}
+    )
+
+
 class PackageOut(Schema):
     id = fields.Integer()
     name = fields.String(metadata={"example": "report"})

@@ -8,15 +8,18 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, BinaryIO
 
+from marshmallow import Schema
 from sqlalchemy import select
 from werkzeug.exceptions import Conflict, UnprocessableEntity
 
 from bvo import events, stores
+from bvo.bodies import takes
 from bvo.database import after_commit, db, transaction
 from bvo.entities import Deletes, Updates
 
 from . import archive
 from .models import Package
+from .schemas import PackageForm, PackageIn
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 VERSION = re.compile(r"\d{1,9}\.\d{1,9}\.\d{1,9}")
@@ -46,6 +49,15 @@ class PackageService(Updates[Package], Deletes[Package]):
         except BaseException:
             _forget_unused(package)
             raise
+
+    def form_schema(self, row: Package | None, given: Mapping[str, Any]) -> Schema:
+        return PackageForm() if row is None else PackageIn(only=("is_active",))
+
+    @takes(archive.Limits().max_compressed_bytes)
+    def create_from_form(self, data: Mapping[str, Any]) -> Package:
+        """Keep what was uploaded with the form."""
+        file = data["file"]
+        return self.upload(file.filename, file.stream, data["name"], data["version"])
 
     def update(self, row_id: int, data: Mapping[str, Any]) -> Package:
         package = self.get(row_id)

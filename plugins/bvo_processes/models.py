@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -13,7 +15,8 @@ class Process(Base, Timestamps):
     """A script of a package under a name of its own. `version` counts the changes of package and script.
 
     How its jobs run, where they do not say it themselves: `timeout_seconds`, `max_attempts`, `retry_delay_seconds`;
-    and how many of them may run at once (`max_running_jobs`).
+    and how many of them may run at once (`max_running_jobs`). `parameters_schema`, a JSON Schema, says what people are
+    asked for when they start one.
     """
 
     __tablename__ = "processes"
@@ -29,4 +32,5 @@ class Process(Base, Timestamps):
     max_attempts: Mapped[int] = mapped_column(default=1)
     retry_delay_seconds: Mapped[int] = mapped_column(default=30)
     max_running_jobs: Mapped[int | None]
+    parameters_schema: Mapped[dict[str, Any] | None]
     package: Mapped[Package] = relationship(lazy="joined")

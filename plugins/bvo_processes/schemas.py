@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
+from typing import Any
 
+from marshmallow import Schema, ValidationError, fields, validate
+
+from bvo.forms import json_schema
 from bvo_packages.schemas import PackageOut
 
 TIMEOUT = fields.Integer(
@@ -21,6 +24,19 @@ RETRY_DELAY = fields.Integer(
 )
 
 
+def _describes_an_object(described: dict[str, Any]) -> None:
+    try:
+        json_schema.check(described)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+
+
+PARAMETERS = {
+    "description": "JSON Schema of a job's parameters: the form for a new job asks for them one by one",
+    "example": {"type": "object", "properties": {"day": {"type": "string", "format": "date"}}},
+}
+
+
 class ProcessIn(Schema):
     name = fields.String(required=True, validate=validate.Length(1, 200), metadata={"example": "Daily report"})
     description = fields.String(allow_none=True, validate=validate.Length(max=2000))
@@ -36,6 +52,9 @@ class ProcessIn(Schema):
     retry_delay_seconds = RETRY_DELAY
     max_running_jobs = fields.Integer(
         allow_none=True, validate=validate.Range(1, 100_000), metadata={"description": "How many may run at once"}
+    )
+    parameters_schema = fields.Dict(
+        keys=fields.String(), allow_none=True, validate=_describes_an_object, metadata=PARAMETERS
     )
 
 
@@ -58,4 +77,5 @@ class ProcessSummary(Schema):
 
 
 class ProcessOut(ProcessSummary):
+    parameters_schema = fields.Raw(allow_none=True, metadata={"type": "object", **PARAMETERS})
     package = fields.Nested(PackageOut)

@@ -5,18 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from marshmallow import Schema, fields, validate
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import UnprocessableEntity
 
-from bvo.database import transaction
+from bvo.database import db, transaction
 from bvo.entities import Creates, Deletes, Updates
 from bvo_packages.models import Package
 
 from .models import Process
+from .schemas import ProcessIn
 
 
 class ProcessService(Creates[Process], Updates[Process], Deletes[Process]):
     """Create, change (which counts a new version where package or script change) and delete."""
+
+    form_begins_with = "package_id"
+
+    def form_schema(self, row: Process | None, given: Mapping[str, Any]) -> Schema:
+        """A new process takes one of the scripts of its package."""
+        package = db.session.get(Package, given["package_id"]) if row is None and "package_id" in given else None
+        if package is None:
+            return ProcessIn()
+        script = fields.String(required=True, validate=validate.OneOf(package.scripts, labels=package.scripts))
+        if len(package.scripts) == 1:
+            script.load_default = package.scripts[0]
+            script.required = False
+        return ProcessIn.from_dict({"script_path": script})()
 
     def create(self, data: Mapping[str, Any]) -> Process:
         with transaction() as session:

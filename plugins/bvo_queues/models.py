@@ -83,6 +83,11 @@ class QueueItem(Base, Timestamps, Leased):
         return self.reference or f"#{self.id}"
 
     @property
+    def defer_until(self) -> datetime | None:
+        """What a client sends for `available_at`."""
+        return self.available_at
+
+    @property
     def priority(self) -> int:
         """Higher comes first."""
         return -self.rank

@@ -106,6 +106,15 @@ class QueueItemIn(NewItem):
     error_message = fields.String(allow_none=True, validate=validate.Length(max=10_000), metadata=CHANGING)
 
 
+class QueueItemForm(QueueItemIn):
+    """What the web UI's form for a new item asks for: the queue first."""
+
+    class Meta:
+        fields = ("queue_id", "reference", "payload", "priority", "defer_until", "deadline_at")
+
+    queue_id = fields.Integer(required=True, validate=ID)
+
+
 class QueueItemOut(Schema):
     id = fields.Integer()
     queue_id = fields.Integer()

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from flask_smorest import abort
+from marshmallow import Schema
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Conflict, UnprocessableEntity
@@ -18,6 +19,7 @@ from bvo.entities import Creates, Deletes, Service, Updates, refuse_when_creatin
 
 from . import states
 from .models import Queue, QueueItem
+from .schemas import QueueItemForm, QueueItemIn
 
 SHOWN = 5
 """So many of the references that are taken are named."""
@@ -31,6 +33,10 @@ class QueueService(Creates[Queue], Updates[Queue], Deletes[Queue]):
 
 class QueueItemService(Deletes[QueueItem], Service[QueueItem]):
     """What operators and producers do with items; `processing` has what jobs do."""
+
+    def form_schema(self, row: QueueItem | None, given: Mapping[str, Any]) -> Schema:
+        """An item stays in its queue."""
+        return QueueItemForm() if row is None else QueueItemIn(exclude=("queue_id", "queue_name"))
 
     def create(self, data: Mapping[str, Any]) -> QueueItem:
         """Add an item, always as `new`. Raises UnprocessableEntity for an unknown queue, Conflict for a closed one."""

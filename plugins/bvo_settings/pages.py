@@ -16,6 +16,7 @@ from bvo.forms import Control, Form, Overtaken
 from bvo_hookspecs import Setting, SettingsGroup
 
 from . import service
+from .groups import GROUPS
 from .schemas import MailTestIn
 
 pages = Blueprint("settings_pages", __name__, template_folder="templates")
@@ -28,7 +29,7 @@ EMAIL = "email"
 @requires("settings:view", principals=("user",))
 def start() -> Response:
     """The first group."""
-    return redirect(url_for("settings_pages.show", group=next(iter(settings.groups()))))
+    return redirect(url_for("settings_pages.show", group=_groups()[0].name))
 
 
 @pages.get("/ui/settings/<group>")
@@ -71,6 +72,13 @@ def test_mail() -> Response:
     return _done(EMAIL, f"A test mail is on its way to {to}.")
 
 
+def _groups() -> list[SettingsGroup]:
+    """Those that have settings: the standard ones, then the others."""
+    known, standard = registry.current().of(SettingsGroup), [group.name for group in GROUPS]
+    names = [name for name, declared in settings.groups().items() if declared]
+    return [known[name] for name in sorted(names, key=lambda name: (name not in standard, *map(name.__ne__, standard)))]
+
+
 def _form(group: str) -> Form:
     values, declared = settings.read(group), settings.groups()[group]
     secrets = [name for name, setting in declared.items() if setting.secret]
@@ -94,7 +102,7 @@ def _page(group: str, form: Form, status: int = 200, trial: Form | None = None) 
         raise NotFound("The web UI is disabled. Use /api/settings.")
     page = render_template(
         "bvo_settings/group.html",
-        groups=[registry.current().of(SettingsGroup)[name] for name, declared in settings.groups().items() if declared],
+        groups=_groups(),
         group=registry.current().of(SettingsGroup)[group],
         form=form,
         stored=[control for control in form.controls if control.key in settings.changed(group)],

@@ -6,17 +6,20 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from marshmallow import Schema, fields, validate
 from sqlalchemy import Select
 from werkzeug.exceptions import UnprocessableEntity
 
-from bvo import access, tokens
+from bvo import access, registry, tokens
 from bvo.database import db, transaction, utcnow
 from bvo.entities import Creates, Deletes
 from bvo_access.models import User
 from bvo_access.service import check_grantable, check_may_change, principal_of
 from bvo_hookspecs import Principal
+from bvo_hookspecs.entities import OPERATIONS
 
 from .models import ApiToken
+from .schemas import ApiTokenIn
 
 KIND = "bvok"
 """What every API token begins with."""
@@ -26,6 +29,19 @@ SHOWN = 9
 
 class ApiTokenService(Creates[ApiToken], Deletes[ApiToken]):
     """Create, and delete, which revokes at once; the audit log keeps the history."""
+
+    def form_schema(self, row: ApiToken | None, given: Mapping[str, Any]) -> Schema:
+        """Boxes for what the principal may do; for others, those may make tokens who may change users."""
+        may = access.principal().can
+        every = (f"{artifact}:{operation}" for artifact in registry.current().artifacts() for operation in OPERATIONS)
+        scopes = fields.List(
+            fields.String(),
+            required=True,
+            validate=(validate.Length(1, error="Check at least one."), validate.ContainsOnly(list(filter(may, every)))),
+            metadata={"description": "What the token may do, within what its user may"},
+        )
+        others = may("users:edit") and may("users:view")
+        return ApiTokenIn.from_dict({"scopes": scopes})(exclude=() if others else ("user_id",))
 
     def create(self, data: Mapping[str, Any]) -> ApiToken:
         """The row carries `token` this once; afterwards only its digest is known.

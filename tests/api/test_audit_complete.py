@@ -301,7 +301,22 @@ def pages(trail: Trail, admin: Api) -> None:
     answer = Browser(browser).fill(f"{answer.location}/edit", name="from another page")
     trail.step("POST /ui/<entity>/<id>/edit", answer, "queue.update")
     settings_pages(trail, admin, Browser(browser))
+    profile(trail, Browser(browser))
+    found = re.search(r'name="csrf_token" value="([^"]+)"', browser.get("/ui/").text)
+    assert found
+    form = {"csrf_token": found[1]}
     trail.step("POST /ui/logout", browser.post("/ui/logout", data=form), "auth.logout")
+
+
+def profile(trail: Trail, browser: Browser) -> None:
+    browser.log_in()
+    number = re.search(r"/ui/profile/sessions/[0-9]+/end", browser.get("/ui/profile").text)
+    assert number
+    ended = browser.send(browser.form("/ui/profile", number[0]))
+    trail.step("POST /ui/profile/sessions/<id>/end", ended, "auth.login", "session.delete")
+    sheet = browser.form("/ui/profile", "/ui/profile/password")
+    changed = browser.send(sheet, current_password="admin123", new_password=PASSWORD)
+    trail.step("POST /ui/profile/password", changed, "user.password_changed")
 
 
 def settings_pages(trail: Trail, admin: Api, browser: Browser) -> None:

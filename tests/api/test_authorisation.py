@@ -64,6 +64,7 @@ ANY_USER = {
     "GET /ui/<entity>/<id>/panels/<name>",
     "GET /ui/<entity>/new",
     "GET /ui/<entity>/suggestions",
+    "GET /ui/profile",
     "POST /api/auth/logout",
     "POST /api/sdk/auth/confirm",
     "POST /api/sdk/auth/deny",
@@ -72,6 +73,8 @@ ANY_USER = {
     "POST /ui/<entity>/<id>/edit",
     "POST /ui/<entity>/new",
     "POST /ui/logout",
+    "POST /ui/profile/password",
+    "POST /ui/profile/sessions/<id>/end",
 }
 """For users whatever their roles; what the pages show is checked for each entity type inside."""
 
@@ -115,6 +118,8 @@ END_SESSIONS = {
     "POST /api/access/users/<id>/end_sessions",
     "POST /api/auth/logout",
     "POST /ui/logout",
+    "POST /ui/profile/password",
+    "POST /ui/profile/sessions/<id>/end",
 }
 """They may end the sessions of those who call afterwards, who log in anew for each of them."""
 

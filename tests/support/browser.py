@@ -107,7 +107,7 @@ class Browser:
     def form(self, path: str, action: str = "") -> Sheet:
         return Sheet(self.get(path).text, action)
 
-    def send(self, sheet: Sheet, status: int = 302, **filled: Any) -> TestResponse:
+    def send(self, sheet: Sheet, status: int = 302, /, **filled: Any) -> TestResponse:
         """Send a form with these fields filled in; None leaves a field, or a box, empty. `__` stands for a dot."""
         sends = MultiDict(sheet.sends)
         for name, value in filled.items():
@@ -120,7 +120,7 @@ class Browser:
         assert response.status_code == status, response.text
         return response
 
-    def fill(self, path: str, status: int = 302, **filled: Any) -> TestResponse:
+    def fill(self, path: str, status: int = 302, /, **filled: Any) -> TestResponse:
         """Open a page, fill in its form and send it."""
         return self.send(self.form(path), status, **filled)
 

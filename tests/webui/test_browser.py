@@ -2,67 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from conftest import missing
-from support.api import zipped
 from support.servers import Server
 
 WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 360, "height": 740}
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with a package, a process, a robot and a job that the robot is running."""
-    with Server(tmp_path_factory.mktemp("site")) as server:
-        server.log_in()
-        server.call("POST", "/api/packages/upload", files={"file": ("demo_1.0.0.zip", zipped({"main.py": ""}))})
-        body = {"name": "Demo", "package_id": 1, "script_path": "main.py"}
-        server.call("POST", "/api/processes", json=body)
-        yield server
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium") or missing("Chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(chromium: Browser, site: Server) -> Iterator[Callable[..., Page]]:
-    """Opens a page in a new window, signed in; afterwards, no page may have complained."""
-    windows: list[BrowserContext] = []
-    complaints: list[str] = []
-
-    def open_page(path: str, **options: Any) -> Page:
-        window = chromium.new_context(base_url=site.url, **{"viewport": WIDE, **options})
-        windows.append(window)
-        page = window.new_page()
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(f"/ui/login?next={path}")
-        page.get_by_label("User name").fill("admin")
-        page.get_by_label("Password").fill("admin123")
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url(lambda url: urlsplit(url).path == path)
-        return page
-
-    yield open_page
-    for window in windows:
-        window.close()
-    assert not complaints
 
 
 @pytest.fixture

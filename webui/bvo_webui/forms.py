@@ -19,7 +19,7 @@ from bvo.forms import Form, Overtaken, search
 from bvo_hookspecs import EntityType
 
 from . import errors
-from .offers import chosen_first, edit_url, max_body, new_url, schema_of, visible, writable, write
+from .offers import chosen_first, max_body, new_url, schema_of, visible, writable, write
 from .records import Record, load
 from .shell import list_url, title_of
 
@@ -102,8 +102,9 @@ def _on_to(target: str) -> Response:
 
 
 def _empty(kind: EntityType) -> Form:
-    schema = schema_of(kind, None, request.args)
-    _leave_out(schema, _chosen(kind))
+    chosen = _chosen(kind)
+    schema = schema_of(kind, None, chosen)
+    _leave_out(schema, chosen)
     given = {name: value for name, value in request.args.items() if name in schema.load_fields}
     return Form.of(schema, model=kind.model, secrets=kind.secrets, values=given)
 
@@ -118,13 +119,15 @@ def _leave_out(schema: Schema, names: Mapping[str, Any]) -> None:
 def _chosen(kind: EntityType) -> dict[str, Any]:
     """What was chosen before the rest of the form could be shown, by the address. Raises NotFound for what is none."""
     first = chosen_first(kind)
-    if not first or kind.write_schema is None:
+    control = Form.of(schema_of(kind, None, {}), model=kind.model).control(first)
+    if control is None:
         return {}
+    form = Form(schema_of(kind, None, {}), (control,)).entered(request.args)
+    form.schema.partial = True
     try:
-        chosen: dict[str, Any] = kind.write_schema(only=(first,)).load({first: request.args.get(first)})
+        return form.data()
     except ValidationError:
         raise NotFound from None
-    return chosen
 
 
 def _of_row(kind: EntityType, row_id: int) -> Form:
@@ -141,15 +144,16 @@ def _first_choice(kind: EntityType, first: str) -> str:
 
 
 def _new_page(kind: EntityType, form: Form) -> str:
-    given = {name: value for name, value in request.args.items() if name == chosen_first(kind)}
-    again = new_url(kind) if given else ""
-    chosen = Form.of(schema_of(kind, None, {}), model=kind.model, values=_chosen(kind)).control(next(iter(given), ""))
-    return _page("new", kind, new_url(kind, **given), form=form, again=again, chosen=chosen, back=list_url(kind))
+    """The form; above it what was chosen before, with a way back to that choice."""
+    first, chosen = chosen_first(kind), _chosen(kind)
+    shown = Form.of(schema_of(kind, None, {}), model=kind.model, values=chosen).control(first)
+    return _page(
+        "new", kind, new_url(kind, **chosen), form=form, chosen=shown, again=new_url(kind), back=list_url(kind)
+    )
 
 
 def _edit_page(record: Record, form: Form) -> str:
-    action = edit_url(record.entity, record.id)
-    return _page("edit", record.entity, action, form=form, record=record, back=record.url)
+    return _page("edit", record.entity, request.path, form=form, record=record, back=record.url)
 
 
 def _page(name: str, kind: EntityType, action: str, **context: Any) -> str:

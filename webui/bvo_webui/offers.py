@@ -87,9 +87,12 @@ def new_url(entity: EntityType, **given: Any) -> str:
     return url_for("webui.new", entity=path_of(entity), **given) if may(entity, "create") else ""
 
 
-def edit_url(entity: EntityType, row_id: int) -> str:
-    """The address of the form that changes a row; empty where the principal may change none."""
-    return url_for("webui.edit", entity=path_of(entity), row_id=row_id) if may(entity, "update") else ""
+def edit_url(entity: EntityType, row: Mapping[str, Any]) -> str:
+    """The address of the form that changes a row; empty where the principal may change none, or not this one."""
+    applies = getattr(service_of(entity), "form_applies", None)
+    if not may(entity, "update") or (applies is not None and not applies(row)):
+        return ""
+    return url_for("webui.edit", entity=path_of(entity), row_id=row["id"])
 
 
 def service_of(entity: EntityType) -> Any:

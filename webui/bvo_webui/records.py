@@ -73,7 +73,7 @@ class Record:
 
     @property
     def edit_url(self) -> str:
-        return offers.edit_url(self.entity, self.id)
+        return offers.edit_url(self.entity, self.row)
 
     @property
     def list_title(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from flask import request, url_for
+from flask import current_app, request, url_for
 
 from bvo import __version__, access, registry, sessions, settings
 from bvo.config import Config
@@ -16,6 +16,7 @@ from . import assets
 from .text import words
 
 NAME = "BV Orchestrator"
+PROFILE = "profile_pages.show"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Shell:
     @property
     def signed_in(self) -> bool:
         return self.principal.kind == "user"
+
+    @property
+    def profile_url(self) -> str:
+        """The page of whoever is signed in; empty where no plugin has one."""
+        return url_for(PROFILE) if PROFILE in current_app.view_functions else ""
 
     @cached_property
     def csrf_token(self) -> str:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 DASH = "\N{EN DASH}"
-SPELLINGS = {"api": "API", "id": "ID", "ip": "IP", "json": "JSON", "os": "OS", "sha256": "SHA-256", "url": "URL"}
+ACRONYMS = "api id ip json mfa os smtp url"
+SPELLINGS = {"sha256": "SHA-256", **{word: word.upper() for word in ACRONYMS.split()}}
 TONES = {
     "good": "completed succeeded success successful online active enabled ok healthy delivered ready available",
     "bad": "failed error errored lost unhealthy expired rejected crashed dead timed_out",

@@ -49,6 +49,16 @@ BY_FIELD: tuple[tuple[type[fields.Field[Any]], Kind], ...] = (
     (fields.Raw, "json"),
 )
 """The first one that fits; a date is a kind of date-time in marshmallow."""
+BY_FORMAT: dict[str, Kind] = {
+    "binary": "file",
+    "date": "date",
+    "date-time": "datetime-local",
+    "email": "email",
+    "password": "password",
+    "time": "time",
+    "uri": "url",
+}
+"""By the `format` in a field's metadata, as JSON Schema has it."""
 FLAG = (("true", "Yes"), ("false", "No"))
 
 
@@ -122,14 +132,14 @@ class Control:
 def kind_of(asked: fields.Field[Any], key: str, secrets: frozenset[str]) -> Kind:
     """The kind of control for a field that has no choices."""
     metadata = asked.metadata
-    if metadata.get("format") == "binary":
-        return "file"
+    if kind := BY_FORMAT.get(metadata.get("format", "")):
+        return kind
     if isinstance(asked, fields.List) and isinstance(asked.inner, fields.String | fields.Number):
         return "lines"
     for kind_of_field, kind in BY_FIELD:
         if isinstance(asked, kind_of_field):
             return kind
-    if asked.load_only or key in secrets or metadata.get("format") == "password":
+    if asked.load_only or key in secrets:
         return "password"
     return "textarea" if _most(asked) >= LONG else "text"
 

@@ -105,9 +105,7 @@ class Form:
         try:
             loaded: dict[str, Any] = self.schema.load(checked)
         except ValidationError as error:
-            unread = {name.partition(".")[0] for name in errors}
-            errors |= {key: words for key, words in messages_of(error).items() if key not in unread}
-            raise ValidationError(errors) from None
+            raise ValidationError({**field_errors(messages_of(error)), **errors}) from None
         if errors:
             raise ValidationError(errors)
         return loaded
@@ -161,24 +159,21 @@ class Form:
 
     def _values(self, controls: Sequence[Control], errors: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         for control in controls:
-            if control.parts:
-                inner = dict(self._values(control.parts, errors)) if self._filled(control) else {}
-                value: Any = inner or LEFT_OUT
-            else:
-                value = self._value(control, errors)
+            untouched = self.editing and not any(map(self._touched, control.every()))
+            value = LEFT_OUT if untouched else self._value(control, errors)
             if value is not LEFT_OUT:
                 yield control.key, value
 
-    def _filled(self, group: Control) -> bool:
-        return any(part.texts for part in group.every())
-
-    def _value(self, control: Control, errors: dict[str, Any]) -> Any:
+    def _value(self, control: Control, errors: dict[str, Any], *, inside: bool = False) -> Any:
+        """The value; of a group, which is sent whole, those of its parts that are filled in, if any is or must be."""
+        if control.parts:
+            filled = control.required or any(part.texts for part in control.every())
+            found = {part.key: self._value(part, errors, inside=True) for part in control.parts} if filled else {}
+            return {key: value for key, value in found.items() if value is not LEFT_OUT} if filled else LEFT_OUT
         if control.kind == "file":
             return (self.files or {}).get(control.name) or LEFT_OUT
-        if self.editing and not self._touched(control):
-            return LEFT_OUT
         if not control.texts and control.kind not in ("checkbox", "checkboxes", "matrix"):
-            return emptied(control) if self.editing else LEFT_OUT
+            return emptied(control) if self.editing and not inside else LEFT_OUT
         try:
             return value_of(control, control.texts)
         except ValidationError as error:

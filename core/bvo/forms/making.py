@@ -49,7 +49,7 @@ def fill(controls: Collection[Control], values: Mapping[str, Any]) -> tuple[Cont
 
 def _filled(control: Control, value: Any) -> Control:
     if control.parts:
-        return replace(control, parts=fill(control.parts, value if isinstance(value, Mapping) else {}))
+        return replace(control, parts=fill(control.parts, value)) if isinstance(value, Mapping) else control
     texts = written(control, value)
     unknown = [Option(text, "") for text in texts if control.kind == "select" and text not in _values(control)]
     return replace(control, texts=texts, options=(*control.options, *unknown))
@@ -119,8 +119,8 @@ def _nested(plain: Control, secrets: frozenset[str]) -> Control:
         return plain
     inner = plain.field.schema  # type: ignore[attr-defined]
     parts = tuple(controls_of(inner, None, secrets, editing=False, prefix=f"{plain.name}."))
-    optional = tuple(replace(part, required=part.required and plain.required) for part in parts)
-    return replace(plain, kind="group", parts=optional)
+    asked = tuple(replace(part, required=part.required and plain.required) for part in parts)
+    return replace(plain, kind="group", parts=fill(asked, defaults(asked, None)))
 
 
 def _matrix(plain: Control) -> Control:

@@ -55,7 +55,7 @@ def value_of(control: Control, texts: Sequence[str]) -> Any:
         return [_plain(control, line.strip()) for line in text.splitlines() if line.strip()]
     if control.kind == "lookup" and control.entity:
         return rows.resolve(control.entity, text)
-    if control.kind == "datetime-local" and isinstance(control.field, fields.AwareDateTime):
+    if control.kind == "datetime-local" and isinstance(control.field, fields.AwareDateTime | fields.String):
         return f"{text}+00:00"
     return _plain(control, text)
 
@@ -96,7 +96,10 @@ def _json(text: str) -> Any:
 
 
 def _moment(control: Control, value: Any) -> str:
-    when = datetime.fromisoformat(value) if isinstance(value, str) else value
+    try:
+        when = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:  # of a text that only should be one
+        return str(value)
     if when.tzinfo is not None:
         when = when.astimezone(UTC)
     return f"{when:%Y-%m-%dT%H:%M:%S}"
