@@ -39,8 +39,9 @@ def entity_types() -> Iterable[EntityType]:
 @hookimpl
 def blueprints() -> Iterable[Blueprint]:
     from .api import blueprint
+    from .log_pages import pages
 
-    return [blueprint]
+    return [blueprint, pages]
 
 
 @hookimpl

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-from flask import request, url_for
+from flask import current_app, request, url_for
+from werkzeug.exceptions import NotFound
 
 from bvo import __version__, access, registry, sessions, settings
 from bvo.config import Config
@@ -14,6 +16,7 @@ from bvo_hookspecs import EntityType, NavItem, Principal
 
 from . import assets
 from .text import words
+from .values import path_of
 
 NAME = "BV Orchestrator"
 
@@ -45,6 +48,15 @@ class Shell:
     def signed_in(self) -> bool:
         return self.principal.kind == "user"
 
+    def can(self, permission: str) -> bool:
+        return self.principal.can(permission)
+
+    def new_url(self, plural: str, **values: Any) -> str:
+        """The form for a new row, with these values filled in; empty where there is none, or not for the principal."""
+        if "webui.new" not in current_app.view_functions or not self.can(f"{plural}:create"):
+            return ""
+        return url_for("webui.new", entity=plural.replace("_", "-"), **values)
+
     @cached_property
     def csrf_token(self) -> str:
         """Empty for those who are not signed in, also where an old cookie is left over."""
@@ -68,7 +80,16 @@ class Shell:
 
 
 def list_url(entity: EntityType) -> str:
-    return url_for("webui.list", entity=entity.plural.replace("_", "-"))
+    return url_for("webui.list", entity=path_of(entity))
+
+
+def visible(path: str) -> EntityType:
+    """The type behind `path` of an address, e.g. `queue-items`. Raises NotFound and Forbidden."""
+    for entity in registry.current().of(EntityType).values():
+        if path_of(entity) == path:
+            access.require(f"{entity.plural}:view")
+            return entity
+    raise NotFound
 
 
 def title_of(entity: EntityType) -> str:
