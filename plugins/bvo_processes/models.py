@@ -1,11 +1,13 @@
-"""A process's table."""
+"""Processes, and what they were."""
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from bvo.database import Base, Timestamps
+from bvo.database import Base, Timestamps, utcnow
 from bvo_packages.models import Package
 
 
@@ -30,3 +32,20 @@ class Process(Base, Timestamps):
     retry_delay_seconds: Mapped[int] = mapped_column(default=30)
     max_running_jobs: Mapped[int | None]
     package: Mapped[Package] = relationship(lazy="joined")
+
+
+class ProcessVersion(Base):
+    """What a process ran from this version on. The package may be gone since; `created_by` is who made the change."""
+
+    __tablename__ = "process_versions"
+    __table_args__ = (UniqueConstraint("process_id", "version"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    process_id: Mapped[int] = mapped_column(ForeignKey("processes.id", ondelete="CASCADE"))
+    version: Mapped[int]
+    package_id: Mapped[int | None] = mapped_column(ForeignKey("packages.id", ondelete="SET NULL"), index=True)
+    package_name: Mapped[str]
+    package_version: Mapped[str]
+    script_path: Mapped[str]
+    created_by: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
