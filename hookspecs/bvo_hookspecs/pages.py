@@ -28,16 +28,27 @@ class NavItem:
 
 @dataclass(frozen=True, kw_only=True)
 class DetailPanel:
-    """A part of an entity type's detail page. `context` gets the row's id and returns the template's variables."""
+    """A part of an entity type's detail page. `context` gets the row's id and returns the template's variables.
+
+    `covers` names the row's fields that it tells; the page then folds what is left of them away, below all panels.
+    Lower `order` stands first. `permission` hides it from those who lack it, e.g. on another plugin's page. Where a
+    panel is `live`, the page asks again for all those that `refresh`.
+    """
 
     name: str
     entity_type: str
     title: str
     template: str
     context: Callable[[int], Mapping[str, Any]]
+    order: int = 100
+    permission: str = ""
+    covers: tuple[str, ...] = ()
+    refresh: bool = True
 
     def __post_init__(self) -> None:
         check_name(self, self.name)
+        if self.covers and not self.refresh:
+            raise ValueError(f"DetailPanel {self.name!r}: what covers fields must be refreshed with them")
 
 
 @dataclass(frozen=True, kw_only=True)

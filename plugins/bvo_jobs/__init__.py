@@ -38,9 +38,10 @@ def entity_types() -> Iterable[EntityType]:
 
 @hookimpl
 def blueprints() -> Iterable[Blueprint]:
+    from . import log_pages, runs
     from .api import blueprint
 
-    return [blueprint]
+    return [blueprint, log_pages.pages, runs.pages]
 
 
 @hookimpl
@@ -59,9 +60,9 @@ def periodic_tasks() -> Iterable[PeriodicTask]:
 
 @hookimpl
 def detail_panels() -> Iterable[DetailPanel]:
-    from .panels import PANELS
+    from . import panels, runs
 
-    return PANELS
+    return [*panels.PANELS, *runs.PANELS]
 
 
 @hookimpl

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import Conflict, NotFound
 
 from bvo import access, events
-from bvo.database import transaction, utcnow
+from bvo.database import db, transaction, utcnow
 from bvo.entities import Service, refuse_when_creating
 from bvo_processes.models import Process
 from bvo_robots.models import Robot
@@ -20,6 +20,8 @@ from .models import Job
 
 OPTIONS = ("timeout_seconds", "max_attempts", "retry_delay_seconds")
 """How a job runs, where it does not say it itself: as its process says."""
+AGAIN = (*OPTIONS, "parameters", "priority")
+"""What a job has in common with the one that it repeats."""
 
 
 class JobService(Service[Job]):
@@ -30,6 +32,11 @@ class JobService(Service[Job]):
     def form_schema(self, row: Job | None, given: Mapping[str, Any]) -> Schema:
         """What the form asks for: each parameter by itself, where the process describes them."""
         return forms.schema_for(row, given, OPTIONS)
+
+    def form_values(self, given: Mapping[str, str]) -> Mapping[str, Any]:
+        """What the form of a new job has in it: that of the job `retry_of`, which is run again with other parameters."""
+        origin = db.session.get(Job, int(given["retry_of"])) if given.get("retry_of", "").isdecimal() else None
+        return {name: getattr(origin, name) for name in AGAIN} if origin else {}
 
     def form_applies(self, shown: Mapping[str, Any]) -> bool:
         return not states.is_final(shown["status"])
@@ -50,7 +57,7 @@ class JobService(Service[Job]):
             if not states.is_final(origin.status):
                 raise Conflict(f"Job {origin.id} is {origin.status}. Only a job that has ended can be repeated.")
             process = _runnable(session, origin.process_id)
-            again = {name: getattr(origin, name) for name in (*OPTIONS, "parameters", "priority")}
+            again = {name: getattr(origin, name) for name in AGAIN}
             robot_id = origin.robot_id if origin.is_assigned else None
             return self._add(session, process, {**again, "robot_id": robot_id, "retried_from_id": origin.id})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import EntityType, HealthCheck, PackageStore, PluginInfo, hookimpl
+from bvo_hookspecs import DetailPanel, EntityType, HealthCheck, PackageStore, PluginInfo, hookimpl
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -42,3 +42,10 @@ def health_checks() -> Iterable[HealthCheck]:
     from bvo import stores
 
     return [HealthCheck(name="package_store", check=lambda: stores.current().check())]
+
+
+@hookimpl
+def detail_panels() -> Iterable[DetailPanel]:
+    from .panels import PANELS
+
+    return PANELS

@@ -74,6 +74,14 @@ class PackageService(Updates[Package], Deletes[Package]):
             super().delete(row_id)
             after_commit(lambda: _forget_unused(package))
 
+    def deactivate(self, row_id: int) -> Package:
+        """Let no new job start with it."""
+        return self.update(row_id, {"is_active": False})
+
+    def activate(self, row_id: int) -> Package:
+        """Let jobs start with it again."""
+        return self.update(row_id, {"is_active": True})
+
     def open(self, package: Package) -> BinaryIO:
         """The zip, for reading."""
         return stores.current().open(package.store_key)

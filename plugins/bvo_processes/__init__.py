@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from bvo_hookspecs import EntityType, PluginInfo, hookimpl
+from bvo_hookspecs import DetailPanel, EntityType, PluginInfo, hookimpl
+
+if TYPE_CHECKING:
+    from flask import Blueprint
 
 
 @hookimpl
@@ -17,3 +21,18 @@ def entity_types() -> Iterable[EntityType]:
     from .entities import PROCESS
 
     return [PROCESS]
+
+
+@hookimpl
+def blueprints() -> Iterable[Blueprint]:
+    from .api import blueprint
+    from .pages import pages
+
+    return [blueprint, pages]
+
+
+@hookimpl
+def detail_panels() -> Iterable[DetailPanel]:
+    from .panels import PANELS
+
+    return PANELS

@@ -1,13 +1,14 @@
-"""A process's table."""
+"""Processes, and what they were."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from bvo.database import Base, Timestamps
+from bvo.database import Base, Timestamps, utcnow
 from bvo_packages.models import Package
 
 
@@ -34,3 +35,20 @@ class Process(Base, Timestamps):
     max_running_jobs: Mapped[int | None]
     parameters_schema: Mapped[dict[str, Any] | None]
     package: Mapped[Package] = relationship(lazy="joined")
+
+
+class ProcessVersion(Base):
+    """What a process ran from this version on. The package may be gone since; `created_by` is who made the change."""
+
+    __tablename__ = "process_versions"
+    __table_args__ = (UniqueConstraint("process_id", "version"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    process_id: Mapped[int] = mapped_column(ForeignKey("processes.id", ondelete="CASCADE"))
+    version: Mapped[int]
+    package_id: Mapped[int | None] = mapped_column(ForeignKey("packages.id", ondelete="SET NULL"), index=True)
+    package_name: Mapped[str]
+    package_version: Mapped[str]
+    script_path: Mapped[str]
+    created_by: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)

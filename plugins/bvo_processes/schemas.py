@@ -79,3 +79,23 @@ class ProcessSummary(Schema):
 class ProcessOut(ProcessSummary):
     parameters_schema = fields.Raw(allow_none=True, metadata={"type": "object", **PARAMETERS})
     package = fields.Nested(PackageOut)
+
+
+class ProcessVersionOut(Schema):
+    """What a process ran from this version on."""
+
+    version = fields.Integer()
+    package_id = fields.Integer(allow_none=True, metadata={"description": "Null where the package was deleted"})
+    package_name = fields.String(metadata={"example": "report"})
+    package_version = fields.String(metadata={"example": "1.2.3"})
+    script_path = fields.String(metadata={"example": "main.py"})
+    created_by = fields.String(allow_none=True, metadata={"example": "ada"})
+    created_at = fields.AwareDateTime()
+
+
+class RollBackIn(Schema):
+    version = fields.Integer(
+        required=True,
+        validate=validate.Range(1, 2**31 - 1),
+        metadata={"description": "The version whose package and script are wanted again"},
+    )

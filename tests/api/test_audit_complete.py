@@ -167,11 +167,18 @@ def things(trail: Trail, admin: Api) -> None:
     path = f"/api/packages/{package['id']}"
     trail.step("PUT /api/packages/<id>", admin.put(path, {"is_active": False}), "package.update")
     trail.step("PUT /api/packages/<id>", admin.put(path, {"is_active": True}), "package.update")
+    trail.step("POST /api/packages/<id>/deactivate", admin.post(f"{path}/deactivate"), "package.update")
+    trail.step("POST /api/packages/<id>/activate", admin.post(f"{path}/activate"), "package.update")
 
     body: dict[str, Any] = {"name": "Demo", "package_id": package["id"], "script_path": "main.py"}
     process = trail.step("POST /api/processes", admin.post("/api/processes", body), "process.create")
     path = f"/api/processes/{process['id']}"
     trail.step("PUT /api/processes/<id>", admin.put(path, {"description": "x"}), "process.update")
+    other = admin.a_package("another")
+    admin.ok(admin.put(path, {"package_id": other["id"]}))
+    answer = admin.post(f"{path}/roll-back", {"version": 1})
+    told = ("package.create", "process.update", "process.update")
+    trail.step("POST /api/processes/<id>/roll-back", answer, *told)
     trail.step("DELETE /api/processes/<id>", admin.delete(path), "process.delete")
     trail.step("DELETE /api/packages/<id>", admin.delete(f"/api/packages/{package['id']}"), "package.delete")
 
@@ -296,6 +303,13 @@ def pages(trail: Trail, admin: Api) -> None:
     form = {"csrf_token": found[1]}
     answer = browser.post(f"/ui/jobs/{job['id']}/cancel", data=form)
     trail.step("POST /ui/<entity>/<id>/<action>", answer, "job.create", "job.canceled")
+    page = f"/ui/processes/{job['process_id']}"
+    trail.step("POST /ui/processes/<id>/run", browser.post(f"{page}/run", data=form), "job.create")
+    other = admin.a_package("newer")
+    admin.ok(admin.put(f"/api/processes/{job['process_id']}", {"package_id": other["id"]}))
+    answer = browser.post(f"{page}/versions/1/roll-back", data=form)
+    told = ("package.create", "process.update", "process.update")
+    trail.step("POST /ui/processes/<id>/versions/<int:version>/roll-back", answer, *told)
     answer = Browser(browser).fill("/ui/queues/new", name="from a page")
     trail.step("POST /ui/<entity>/new", answer, "queue.create")
     answer = Browser(browser).fill(f"{answer.location}/edit", name="from another page")

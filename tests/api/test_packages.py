@@ -145,3 +145,12 @@ def test_a_package_in_use_stays(admin: Api, state: State) -> None:
     process = admin.a_process()
     with state.unchanged():
         refused(admin.delete(f"/api/packages/{process['package_id']}"), 409, "still used")
+
+
+def test_a_package_that_is_deactivated_starts_no_job_until_it_is_active_again(admin: Api) -> None:
+    process = admin.a_process()
+    path = f"/api/packages/{process['package_id']}"
+    assert admin.ok(admin.post(f"{path}/deactivate"))["is_active"] is False
+    refused(admin.post("/api/jobs", {"process_id": process["id"]}), 409, "not active")
+    assert admin.ok(admin.post(f"{path}/activate"))["is_active"] is True
+    admin.a_job(process)

@@ -83,3 +83,36 @@ def test_a_process_with_jobs_stays_and_one_without_goes(admin: Api, state: State
         refused(admin.delete(f"/api/processes/{used['id']}"), 409, "still used")
     assert admin.delete(f"/api/processes/{unused['id']}").status_code == 204
     refused(admin.get(f"/api/processes/{unused['id']}"), 404, "Process not found")
+
+
+def test_each_version_is_kept_with_who_made_it_and_can_be_had_again(admin: Api, state: State) -> None:
+    process = admin.a_process("P", **{"main.py": "", "other.py": ""})
+    newer = admin.a_package("p", "2.0.0", **{"main.py": ""})
+    path = f"/api/processes/{process['id']}"
+    admin.ok(admin.put(path, {"package_id": newer["id"], "script_path": "main.py"}))
+    again = admin.ok(admin.post(f"{path}/roll-back", {"version": 1}))
+    assert (again["version"], again["package"]["version"]) == (3, "1.0.0")
+    kept = admin.ok(admin.get(f"{path}/versions"))
+    assert [(one["version"], one["package_version"], one["created_by"]) for one in kept] == [
+        (3, "1.0.0", "admin"),
+        (2, "2.0.0", "admin"),
+        (1, "1.0.0", "admin"),
+    ]
+    told = admin.ok(admin.get(f"/api/audit?entity_type=process&entity_id={process['id']}"))["items"][0]
+    assert admin.ok(admin.get(f"/api/audit/{told['id']}"))["metadata"] == {"rolled_back_to": 1}
+    with state.unchanged():
+        refused(admin.post(f"{path}/roll-back", {"version": 3}), 409, "already")
+        refused(admin.post(f"{path}/roll-back", {"version": 4}), 404, "no version 4")
+        refused(admin.post(f"{path}/roll-back", {"version": 0}), 422, "version")
+
+
+def test_a_version_outlives_its_package_but_can_not_be_had_again(admin: Api, state: State) -> None:
+    process = admin.a_process("P")
+    newer = admin.a_package("p", "2.0.0")
+    path = f"/api/processes/{process['id']}"
+    admin.ok(admin.put(path, {"package_id": newer["id"]}))
+    assert admin.delete(f"/api/packages/{process['package_id']}").status_code == 204
+    first = admin.ok(admin.get(f"{path}/versions"))[-1]
+    assert (first["package_id"], first["package_name"], first["package_version"]) == (None, "p", "1.0.0")
+    with state.unchanged():
+        refused(admin.post(f"{path}/roll-back", {"version": 1}), 409, "deleted")

@@ -100,9 +100,17 @@ class Browser:
         assert response.status_code == status, response.text
         return response
 
-    def log_in(self, username: str = "admin", password: str = "admin123") -> None:
-        answer = self.client.post("/ui/login", data={"username": username, "password": password})
-        assert answer.status_code == 302, answer.text
+    def post(self, path: str, status: int = 302, **form: str) -> TestResponse:
+        response = self.client.post(path, data=form, headers=HTML)
+        assert response.status_code == status, response.text
+        return response
+
+    def log_in(self, username: str = "admin", password: str = "admin123", **form: str) -> TestResponse:
+        return self.post("/ui/login", username=username, password=password, **form)
+
+    def submit(self, page: str, action: str, status: int = 302) -> TestResponse:
+        """Send the form of `page` that goes to `action`, as it is."""
+        return self.send(self.form(page, action), status)
 
     def form(self, path: str, action: str = "") -> Sheet:
         return Sheet(self.get(path).text, action)

@@ -1,4 +1,4 @@
-"""Fixtures for pages in a real browser, against a real server."""
+"""Fixtures for pages: a browser without scripts, a real one against a real server, and records of one more plugin."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from flask import Flask
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, sync_playwright
 
+from bvo import registry
 from conftest import missing
 from support.api import zipped
+from support.browser import Browser
 from support.servers import Server
 
 WIDE = {"width": 1280, "height": 800}
@@ -35,7 +39,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium() -> Iterator[Chromium]:
     path = shutil.which("chromium") or missing("Chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
@@ -44,7 +48,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def visit(chromium: Browser, site: Server) -> Iterator[Callable[..., Page]]:
+def visit(chromium: Chromium, site: Server) -> Iterator[Callable[..., Page]]:
     """Opens a page in a new window, signed in; afterwards, no page may have complained."""
     windows: list[BrowserContext] = []
     complaints: list[str] = []
@@ -66,3 +70,27 @@ def visit(chromium: Browser, site: Server) -> Iterator[Callable[..., Page]]:
     for window in windows:
         window.close()
     assert not complaints
+
+
+@pytest.fixture
+def visitor(app: Flask) -> Browser:
+    """With cookies of its own: who calls the API in a test is not signed in by it."""
+    return Browser(app.test_client())
+
+
+@pytest.fixture
+def signed_in(visitor: Browser) -> Browser:
+    visitor.log_in()
+    return visitor
+
+
+@pytest.fixture
+def contribute(app: Flask) -> Callable[[Any], None]:
+    """Adds a record to the running app, as one more plugin would."""
+
+    def add(record: Any) -> None:
+        contributed: registry.Registry = app.extensions["bvo"]
+        plugin = next(iter(contributed.plugins))
+        contributed.records.setdefault(type(record), {})[record.name] = [(plugin, record)]
+
+    return add

@@ -46,26 +46,42 @@ def test_a_running_job_shows_its_log_and_its_end_without_reloading(visit: Callab
     expect(page.locator("#panel-log")).to_contain_text("second line", timeout=8000)
     robot(f"/jobs/{robot.job}/update", {"status": "completed", "result": {"booked": 238}})
     expect(page.locator("#head .badge")).to_have_text("Completed", timeout=8000)
-    expect(page.locator("#head")).to_contain_text("238")
+    expect(page.locator("#panel-data")).to_contain_text("238")
     expect(page.locator("[hx-trigger^=every]")).to_have_count(0, timeout=8000)
     assert page.evaluate("window.stayed")
 
 
 def test_what_has_not_changed_is_not_sent_again_and_not_touched(visit: Callable[..., Page], robot: Any) -> None:
     page = visit(f"/ui/jobs/{robot.job}")
-    page.evaluate("document.querySelector('#panel-log').mine = document.querySelector('#head').mine = true")
-    with page.expect_response(lambda response: response.url.endswith("/panels/log")) as answer:
+    page.evaluate("for (const part of document.querySelectorAll('#head, .panel')) part.mine = true")
+    with page.expect_response(lambda response: response.url.endswith("/live")) as answer:
         pass
     assert answer.value.status == 304
-    with page.expect_response(lambda response: response.url.endswith("/head")) as answer:
+    with page.expect_request(lambda request: "/log?" in request.url):
         pass
-    assert answer.value.status == 304
-    page.wait_for_timeout(200)
-    assert page.evaluate("document.querySelector('#panel-log').mine && document.querySelector('#head').mine")
+    robot(f"/jobs/{robot.job}/log", {"sequence": 1, "text": "", "progress": {"fraction": 0.5, "message": "Half"}})
+    expect(page.locator("#panel-course progress")).to_be_visible(timeout=8000)
+    kept = "[...document.querySelectorAll('#head, .panel')].filter((part) => !part.mine).map((part) => part.id)"
+    assert page.evaluate(kept) == ["panel-course"]
+
+
+def test_what_one_has_opened_or_marked_stays_while_the_page_is_live(visit: Callable[..., Page], robot: Any) -> None:
+    page = visit(f"/ui/jobs/{robot.job}")
+    page.get_by_text("Details", exact=True).click()
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('#panel-course dl'))")
+    robot(f"/jobs/{robot.job}/log", {"sequence": 1, "text": "", "progress": {"fraction": 0.5, "message": "Half"}})
+    with page.expect_response(lambda response: response.url.endswith("/live") and response.status == 200):
+        pass
+    with page.expect_response(lambda response: response.url.endswith("/live") and response.status == 200):
+        pass
+    expect(page.locator("#panel-course progress")).to_have_count(0)
+    page.evaluate("getSelection().removeAllRanges()")
+    expect(page.locator("#panel-course progress")).to_be_visible(timeout=8000)
+    assert page.evaluate("document.querySelector('#fields').open")
 
 
 def test_a_log_that_was_scrolled_up_stays_there(visit: Callable[..., Page], robot: Any) -> None:
-    lines = "".join(f"line {number}\n" for number in range(200))
+    lines = "".join(f"line {number}\n" for number in range(500))
     robot(f"/jobs/{robot.job}/log", {"sequence": 1, "text": lines})
     page = visit(f"/ui/jobs/{robot.job}")
     at_end = "Math.abs(log.scrollHeight - log.clientHeight - log.scrollTop) < 2"
@@ -77,6 +93,43 @@ def test_a_log_that_was_scrolled_up_stays_there(visit: Callable[..., Page], robo
     robot(f"/jobs/{robot.job}/log", {"sequence": 3, "text": "the very newest\n"})
     expect(page.locator(".log")).to_contain_text("the very newest", timeout=8000)
     assert page.evaluate("document.querySelector('.log').scrollTop") == 40
+    page.get_by_role("button", name="Newest lines").click()
+    assert page.evaluate(f"(() => {{ const log = document.querySelector('.log'); return {at_end} }})()")
+    page.get_by_role("link", name="Earlier lines").click()
+    expect(page.locator("#L200")).to_have_count(1)
+    page.get_by_role("link", name="Earlier lines").click()
+    expect(page.locator(".log li")).to_have_count(502)
+    expect(page.get_by_role("link", name="Earlier lines")).to_have_count(0)
+
+
+def test_a_log_is_searched_and_filtered_while_it_goes_on(visit: Callable[..., Page], robot: Any) -> None:
+    text = "".join(f"line {number}\n" for number in range(500))
+    robot(f"/jobs/{robot.job}/log", {"sequence": 1, "text": f"ERROR first\n{text}WARNING second\n"})
+    page = visit(f"/ui/jobs/{robot.job}")
+    page.get_by_label("Search in the log").fill("line 49")
+    expect(page.locator(".log li")).to_have_count(11)
+    expect(page.locator(".log mark").first).to_have_text("line 49")
+    expect(page.get_by_label("Search in the log")).to_be_focused()
+    page.get_by_label("Search in the log").fill("")
+    page.get_by_label("Level").select_option("Errors")
+    expect(page.locator(".log li")).to_have_text(["1ERROR first"])
+    robot(f"/jobs/{robot.job}/log", {"sequence": 2, "text": "fine\nERROR third\n"})
+    expect(page.locator(".log li")).to_have_text(["1ERROR first", "504ERROR third"], timeout=8000)
+    page.get_by_label("Go to line").fill("250")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/log?*line=250*")
+    expect(page.locator("#L250")).to_be_in_viewport()
+
+
+def test_a_log_reads_without_scripts(visit: Callable[..., Page], robot: Any) -> None:
+    lines = "".join(f"line {number}\n" for number in range(500))
+    robot(f"/jobs/{robot.job}/log", {"sequence": 1, "text": lines})
+    page = visit(f"/ui/jobs/{robot.job}", java_script_enabled=False)
+    page.get_by_role("link", name="Earlier lines").click()
+    expect(page.locator("#L101")).to_contain_text("line 100")
+    page.get_by_label("Search in the log").fill("line 7")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator(".log li").first).to_have_text("8line 7")
 
 
 def test_cancelling_asks_first_and_escape_keeps_the_job(visit: Callable[..., Page], site: Server, robot: Any) -> None:
@@ -129,9 +182,18 @@ def test_a_phone_has_a_menu_and_nothing_runs_over(visit: Callable[..., Page], ro
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_pages_meet_wcag_aa(visit: Callable[..., Page], robot: Any, scheme: str, viewport: dict[str, int]) -> None:
-    robot(f"/jobs/{robot.job}/log", {"sequence": 1, "text": "a line\n" * 100})
+    robot(f"/jobs/{robot.job}/log", {"sequence": 1, "text": "a line\nWARNING one\nERROR another\n" * 50})
     page = visit("/ui/", color_scheme=scheme, viewport=viewport)
-    paths = ("/ui/", "/ui/jobs/", f"/ui/jobs/{robot.job}", "/ui/roles/1", "/ui/audit/", "/ui/robots/?search=none")
+    job = f"/ui/jobs/{robot.job}"
+    paths = (
+        "/ui/",
+        "/ui/jobs/",
+        job,
+        f"{job}/log?search=line&line=7",
+        "/ui/roles/1",
+        "/ui/audit/",
+        "/ui/robots/?search=none",
+    )
     for path in paths:
         page.goto(path)
         results = Axe().run(page, options=RULES)

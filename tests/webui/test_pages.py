@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import html
 import re
 from collections.abc import Callable
 from typing import Any
@@ -10,64 +11,11 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
-from bvo import registry
 from bvo_audit import query
 from bvo_hookspecs import DashboardCard, DetailPanel, EntityType
 from support.api import Api
-
-HTML = {"Accept": "text/html"}
-
-
-class Browser:
-    """Follows links and fills forms; cookies are the client's."""
-
-    def __init__(self, client: FlaskClient) -> None:
-        self.client = client
-
-    def get(self, path: str, status: int = 200, **headers: str) -> TestResponse:
-        response = self.client.get(path, headers={**HTML, **headers})
-        assert response.status_code == status, response.text
-        return response
-
-    def post(self, path: str, status: int = 302, **form: str) -> TestResponse:
-        response = self.client.post(path, data=form, headers=HTML)
-        assert response.status_code == status, response.text
-        return response
-
-    def log_in(self, username: str = "admin", password: str = "admin123", **form: str) -> TestResponse:
-        return self.post("/ui/login", username=username, password=password, **form)
-
-    def submit(self, page: str, action: str, status: int = 302) -> TestResponse:
-        """Send the form of `page` that goes to `action`, with what is hidden in it."""
-        text = self.get(page).text
-        form = re.search(rf'<form[^>]* action="{re.escape(action)}">\s*<input[^>]* value="([^"]+)">', text)
-        assert form, f"{page} has no form for {action}"
-        return self.post(action, status, csrf_token=form[1])
-
-
-@pytest.fixture
-def visitor(client: FlaskClient) -> Browser:
-    return Browser(client)
-
-
-@pytest.fixture
-def signed_in(visitor: Browser) -> Browser:
-    visitor.log_in()
-    return visitor
-
-
-@pytest.fixture
-def contribute(app: Flask) -> Callable[[Any], None]:
-    """Adds a record to the running app, as one more plugin would."""
-
-    def add(record: Any) -> None:
-        contributed: registry.Registry = app.extensions["bvo"]
-        plugin = next(iter(contributed.plugins))
-        contributed.records.setdefault(type(record), {})[record.name] = [(plugin, record)]
-
-    return add
+from support.browser import HTML, Browser
 
 
 def template(app: Flask, name: str, text: str) -> None:
@@ -210,7 +158,7 @@ def test_a_detail_page_shows_what_belongs_to_the_row(admin: Api, signed_in: Brow
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "<script>alert" not in page
     assert "null" in page
-    assert re.search(r'<time datetime="[0-9T:-]+Z">', page)
+    assert re.search(r'<time datetime="[0-9T:-]+Z"', page)
 
 
 def test_secrets_are_on_no_page(admin: Api, signed_in: Browser) -> None:
@@ -235,7 +183,7 @@ def test_an_api_token_is_recognised_and_revoked_on_its_page(admin: Api, signed_i
 
 
 def test_what_is_not_there_is_a_page_with_a_way_back(signed_in: Browser) -> None:
-    for path in ("/ui/nothing/", "/ui/jobs/4711", "/ui/jobs/99999999999999", "/ui/jobs/1/panels/log"):
+    for path in ("/ui/nothing/", "/ui/jobs/4711", "/ui/jobs/99999999999999", "/ui/jobs/1/live", "/ui/jobs/1/log"):
         page = signed_in.get(path, 404).text
         assert "Not found" in page
 
@@ -341,47 +289,89 @@ def test_a_panel_that_fails_is_left_out(
     template(app, "bad.html", "{{ nothing.at.all }}")
     contribute(DetailPanel(name="bad", entity_type="job", title="Bad", template="bad.html", context=lambda row_id: {}))
     page = f"/ui/jobs/{admin.a_job()['id']}"
-    assert 'id="panel-bad"' not in signed_in.get(page).text
-    signed_in.get(f"{page}/panels/bad", 503)
+    for path in (page, f"{page}/live"):
+        assert 'id="panel-bad"' not in signed_in.get(path).text
 
 
-def test_a_live_panel_is_asked_again_until_it_rests(
+def test_a_page_with_a_live_panel_is_asked_again_until_it_rests(
     app: Flask, admin: Api, signed_in: Browser, contribute: Callable[[Any], None]
 ) -> None:
     state: dict[str, Any] = {"text": "one", "live": True}
     template(app, "live.html", "<p>{{ text }}</p>")
-    contribute(
-        DetailPanel(
-            name="ticker", entity_type="job", title="T", template="live.html", context=lambda row_id: dict(state)
-        )
-    )
-    page = f"/ui/jobs/{admin.a_job()['id']}"
-    assert f'hx-get="{page}/panels/ticker"' in signed_in.get(page).text
-    first = signed_in.get(f"{page}/panels/ticker")
-    assert first.headers["HX-Trigger"] == "polled"
-    tag = {"If-None-Match": first.headers["ETag"]}
-    unchanged = signed_in.get(f"{page}/panels/ticker", 304, **tag)
-    assert unchanged.headers["HX-Trigger"] == "polled"
-    assert unchanged.data == b""
+    ticker = {"name": "ticker", "entity_type": "package", "title": "T", "template": "live.html"}
+    contribute(DetailPanel(**ticker, context=lambda row_id: dict(state)))
+    page = f"/ui/packages/{admin.a_package()['id']}"
+    shown = signed_in.get(page).text
+    assert f'hx-get="{page}/live"' in shown
+    tag = {"If-None-Match": signed_in.get(f"{page}/live").headers["ETag"]}
+    assert tag["If-None-Match"] in html.unescape(shown).replace('\\"', '"'), "the page knows what it shows"
+    assert signed_in.get(f"{page}/live", 304, **tag).data == b""
     state.update(text="two", live=False)
-    last = signed_in.get(f"{page}/panels/ticker", **tag).text
+    last = signed_in.get(f"{page}/live", **tag).text
     assert "<p>two</p>" in last
     assert "hx-get" not in last
 
 
-def test_the_head_of_a_page_is_sent_again_only_after_a_change(admin: Api, signed_in: Browser) -> None:
+def test_a_panel_that_does_not_refresh_is_not_asked_again(
+    app: Flask, admin: Api, signed_in: Browser, contribute: Callable[[Any], None]
+) -> None:
+    template(app, "once.html", "<p>once</p>")
+    once = {"name": "once", "entity_type": "job", "title": "O", "template": "once.html", "refresh": False}
+    contribute(DetailPanel(**once, context=lambda row_id: {}))
+    page = f"/ui/jobs/{admin.a_job()['id']}"
+    assert "<p>once</p>" in signed_in.get(page).text
+    assert "<p>once</p>" not in signed_in.get(f"{page}/live").text
+
+
+def test_panels_are_shown_in_order_to_those_who_may_see_them(
+    app: Flask, admin: Api, user_with: Callable[..., Api], visitor: Browser, contribute: Callable[[Any], None]
+) -> None:
+    template(app, "text.html", "<p>{{ text }}</p>")
+    for name, order, permission in (("late", 90, ""), ("early", 5, "jobs:view"), ("closed", 1, "packages:view")):
+        contribute(
+            DetailPanel(
+                name=name,
+                entity_type="job",
+                title=name,
+                template="text.html",
+                context=lambda row_id: {"text": "x"},
+                order=order,
+                permission=permission,
+            )
+        )
+    user_with("jobs:view")
+    visitor.log_in("user-1", "correct horse")
+    page = visitor.get(f"/ui/jobs/{admin.a_job()['id']}").text
+    assert page.index('id="panel-early"') < page.index('id="panel-log"') < page.index('id="panel-late"')
+    assert 'id="panel-closed"' not in page
+
+
+def test_fields_that_a_panel_covers_are_left_out_and_the_others_folded(
+    app: Flask, admin: Api, signed_in: Browser, contribute: Callable[[Any], None]
+) -> None:
+    template(app, "size.html", "<p>It has a size.</p>")
+    page = f"/ui/machines/{admin.ok(admin.post('/api/machines', {'name': 'host-1', 'mode': 'runner'}))['id']}"
+    assert '<details class="card fold"' not in signed_in.get(page).text
+    size = {"name": "size", "entity_type": "machine", "title": "S", "template": "size.html", "covers": ("mode",)}
+    contribute(DetailPanel(**size, context=lambda row_id: {}))
+    folded = signed_in.get(page).text.partition('<details class="card fold"')[2]
+    assert "<dt>Created</dt>" in folded
+    assert "<dt>Mode</dt>" not in folded
+
+
+def test_what_changes_with_the_row_is_sent_again_after_a_change(admin: Api, signed_in: Browser) -> None:
     job = admin.a_job()
-    head = f"/ui/jobs/{job['id']}/head"
-    tag = {"If-None-Match": signed_in.get(head).headers["ETag"]}
-    signed_in.get(head, 304, **tag)
+    live = f"/ui/jobs/{job['id']}/live"
+    tag = {"If-None-Match": signed_in.get(live).headers["ETag"]}
+    signed_in.get(live, 304, **tag)
     admin.ok(admin.post(f"/api/jobs/{job['id']}/cancel"))
-    assert "Canceled" in signed_in.get(head, **tag).text
+    assert "Canceled" in signed_in.get(live, **tag).text
 
 
 def test_polling_after_the_session_ended_leads_the_page_to_the_login_form(admin: Api, visitor: Browser) -> None:
     page = f"/ui/jobs/{admin.a_job()['id']}"
     headers = {"HX-Request": "true", "Referer": f"http://localhost{page}"}
-    response = visitor.get(f"{page}/panels/log", 401, **headers)
+    response = visitor.get(f"{page}/live", 401, **headers)
     assert response.headers["HX-Redirect"] == f"/ui/login?next={page}"
 
 

@@ -14,9 +14,10 @@ from bvo.entities import ROW
 from bvo.observers import Observers
 from bvo.registry import Registry
 
-from . import assets, dashboard, errors, forms, headers, pages, sign_in
+from . import assets, dashboard, details, errors, forms, headers, pages, sign_in
 from .shell import Shell
 from .text import FILTERS
+from .values import linked
 
 ROUTES: tuple[tuple[str, str, Callable[..., Any], str], ...] = (
     ("/", "dashboard", dashboard.view, "GET"),
@@ -28,12 +29,11 @@ ROUTES: tuple[tuple[str, str, Callable[..., Any], str], ...] = (
     ("/<entity>/new", "new", forms.new, "GET"),
     ("/<entity>/new", "create", forms.create, "POST"),
     ("/<entity>/suggestions", "suggestions", forms.suggestions, "GET"),
-    (f"/<entity>/{ROW}", "detail", pages.detail, "GET"),
+    (f"/<entity>/{ROW}", "detail", details.show, "GET"),
+    (f"/<entity>/{ROW}/live", "live", details.live, "GET"),
     (f"/<entity>/{ROW}/edit", "edit", forms.edit, "GET"),
     (f"/<entity>/{ROW}/edit", "update", forms.update, "POST"),
-    (f"/<entity>/{ROW}/head", "head", pages.head, "GET"),
-    (f"/<entity>/{ROW}/panels/<name>", "panel", pages.panel, "GET"),
-    (f"/<entity>/{ROW}/<action>", "act", pages.act, "POST"),
+    (f"/<entity>/{ROW}/<action>", "act", details.act, "POST"),
 )
 
 
@@ -42,7 +42,7 @@ def build() -> Blueprint:
     blueprint = Blueprint("webui", __name__, url_prefix="/ui", template_folder="templates")
     for rule, endpoint, view, method in ROUTES:
         blueprint.add_url_rule(rule, endpoint, view, methods=[method])
-    for name, function in FILTERS.items():
+    for name, function in {**FILTERS, "linked": linked}.items():
         blueprint.add_app_template_filter(function, name)
     blueprint.app_context_processor(lambda: {"ui": Shell()})
     blueprint.after_app_request(headers.secure)

@@ -19,7 +19,7 @@ from bvo.forms import Form, Overtaken, search
 from bvo_hookspecs import EntityType
 
 from . import errors
-from .offers import chosen_first, max_body, new_url, schema_of, visible, writable, write
+from .offers import chosen_first, max_body, new_url, proposed, schema_of, visible, writable, write
 from .records import Record, load
 from .shell import list_url, title_of
 
@@ -106,7 +106,8 @@ def _empty(kind: EntityType) -> Form:
     schema = schema_of(kind, None, chosen)
     _leave_out(schema, chosen)
     given = {name: value for name, value in request.args.items() if name in schema.load_fields}
-    return Form.of(schema, model=kind.model, secrets=kind.secrets, values=given)
+    values = {**proposed(kind, request.args), **given}
+    return Form.of(schema, model=kind.model, secrets=kind.secrets, values=values)
 
 
 def _leave_out(schema: Schema, names: Mapping[str, Any]) -> None:

@@ -69,6 +69,13 @@ def chosen_first(entity: EntityType) -> str:
     return str(getattr(entity.service, "form_begins_with", ""))
 
 
+def proposed(entity: EntityType, given: Mapping[str, str]) -> Mapping[str, Any]:
+    """What the form of a new row has in it at first. `given` is what the address says."""
+    own = getattr(service_of(entity), "form_values", None)
+    values: Mapping[str, Any] = own(given) if own else {}
+    return values
+
+
 def write(entity: EntityType, view: str) -> Callable[..., Any]:
     """The service's method that takes what a form sends."""
     service = service_of(entity)

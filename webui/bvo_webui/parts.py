@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import current_app, render_template
@@ -16,8 +16,8 @@ from bvo.observers import ObserverFailed, Observers
 from bvo.plugins import Plugin
 from bvo_hookspecs import DashboardCard, DetailPanel, EntityType
 
-LIVE = "live"
-"""A panel whose context has this set to True is asked again every two seconds, until it is not."""
+LIVE, HIDDEN = "live", "hidden"
+"""A page asks again every two seconds while a panel's context has `live=True`; one with `hidden=True` is not shown."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Part:
     title: str
     body: Markup
     live: bool = False
+    covers: tuple[str, ...] = ()
+    refresh: bool = True
 
     @property
     def etag(self) -> str:
@@ -47,22 +49,19 @@ def cards() -> list[Part]:
     return [part for part in rendered if part]
 
 
-def panels(entity: EntityType, row_id: int) -> list[Part]:
-    """The panels of a row's page."""
-    rendered = (_render(plugin, panel, lambda: panel.context(row_id)) for plugin, panel in _offered(entity))  # noqa: B023
+def panels(entity: EntityType, row_id: int, *, again: bool = False) -> list[Part]:
+    """The panels of a row's page; where it asks `again`, those that refresh."""
+    wanted = [pair for pair in _offered(entity) if pair[1].refresh or not again]
+    rendered = (_render(plugin, panel, lambda: panel.context(row_id)) for plugin, panel in wanted)  # noqa: B023
     return [part for part in rendered if part]
 
 
-def panel(entity: EntityType, row_id: int, name: str) -> Part | None:
-    """One panel; None where it fails. Raises LookupError where there is none of that name."""
-    for plugin, record in _offered(entity):
-        if record.name == name:
-            return _render(plugin, record, lambda: record.context(row_id))  # noqa: B023
-    raise LookupError(name)
-
-
 def _offered(entity: EntityType) -> list[tuple[Plugin, DetailPanel]]:
-    return [pair for pair in registry.current().every(DetailPanel) if pair[1].entity_type == entity.name]
+    """The panels of the type that the principal may see, in order; those of one order as their plugins come."""
+    can = access.principal().can
+    mine = [pair for pair in registry.current().every(DetailPanel) if pair[1].entity_type == entity.name]
+    allowed = [pair for pair in mine if not pair[1].permission or can(pair[1].permission)]
+    return sorted(allowed, key=lambda pair: pair[1].order)
 
 
 def _render(
@@ -70,8 +69,11 @@ def _render(
 ) -> Part | None:
     def build() -> Part:
         values = context()
-        body = Markup(render_template(record.template, **values))  # noqa: S704 - a template's own output
-        return Part(record.name, record.title, body, values.get(LIVE) is True)
+        text = "" if values.get(HIDDEN) else render_template(record.template, **values)
+        part = Part(record.name, record.title, Markup(text), values.get(LIVE) is True)  # noqa: S704 - a template's own output
+        if isinstance(record, DetailPanel):
+            return replace(part, covers=record.covers if text else (), refresh=record.refresh)
+        return part
 
     observers: Observers = current_app.extensions["bvo_webui_observers"]
     try:

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from flask import render_template, url_for
-from markupsafe import Markup
+from flask import url_for
 
-from bvo import access
+from bvo import access, registry
 from bvo.entities import find, name_of
 from bvo_hookspecs import EntityType
 
 from . import offers
-from .parts import etag
 from .shell import list_url, title_of
 from .values import Value, detail_url, path_of, show
 
@@ -89,7 +87,9 @@ class Record:
 
     @property
     def facts(self) -> list[Value]:
-        plain = [value for value in self.values if not value.block and value.name not in TITLE_FIELDS]
+        """What there is to tell: a field without a value is left out."""
+        told = [value for value in self.values if value.kind != "none" and value.name not in TITLE_FIELDS]
+        plain = [value for value in told if not value.block]
         return sorted(plain, key=lambda value: value.rank)
 
     @property
@@ -105,14 +105,13 @@ class Record:
     def button(self, name: str) -> Button | None:
         return next((button for button in self._every_button() if button.name == name), None)
 
-    @cached_property
-    def head(self) -> Markup:
-        """The part of the page that changes with the row."""
-        return Markup(render_template("webui/_record.html", record=self))  # noqa: S704 - a template's own output
-
     @property
-    def etag(self) -> str:
-        return etag(self.head)
+    def trail_url(self) -> str:
+        """What the audit log tells of this row; empty where the principal may not read it."""
+        log = registry.current().of(EntityType).get("audit_event")
+        if log is None or log is self.entity or not access.principal().can(f"{log.plural}:view"):
+            return ""
+        return url_for("webui.list", entity=path_of(log), entity_type=self.entity.name, entity_id=self.id)
 
     def _every_button(self) -> list[Button]:
         entity = self.entity

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from flask import current_app, request, url_for
 
@@ -12,8 +13,9 @@ from bvo import __version__, access, registry, sessions, settings
 from bvo.config import Config
 from bvo_hookspecs import EntityType, NavItem, Principal
 
-from . import assets
+from . import assets, offers
 from .text import words
+from .values import path_of
 
 NAME = "BV Orchestrator"
 PROFILE = "profile_pages.show"
@@ -51,6 +53,14 @@ class Shell:
         """The page of whoever is signed in; empty where no plugin has one."""
         return url_for(PROFILE) if PROFILE in current_app.view_functions else ""
 
+    def can(self, permission: str) -> bool:
+        return self.principal.can(permission)
+
+    def new_url(self, entity: str, **values: Any) -> str:
+        """The form for a new row, with these values filled in; empty where there is none, or not for the principal."""
+        kind = registry.current().of(EntityType).get(entity)
+        return offers.new_url(kind, **values) if kind else ""
+
     @cached_property
     def csrf_token(self) -> str:
         """Empty for those who are not signed in, also where an old cookie is left over."""
@@ -74,7 +84,7 @@ class Shell:
 
 
 def list_url(entity: EntityType) -> str:
-    return url_for("webui.list", entity=entity.plural.replace("_", "-"))
+    return url_for("webui.list", entity=path_of(entity))
 
 
 def title_of(entity: EntityType) -> str:

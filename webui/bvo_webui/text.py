@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from markupsafe import Markup, escape
+
 DASH = "\N{EN DASH}"
 ACRONYMS = "api id ip json mfa os smtp url"
 SPELLINGS = {"sha256": "SHA-256", **{word: word.upper() for word in ACRONYMS.split()}}
@@ -63,6 +65,21 @@ def iso(value: Any) -> str:
     return f"{when:%Y-%m-%dT%H:%M:%S}Z" if when else ""
 
 
+def clock(value: Any) -> str:
+    """`18:19:39 UTC`."""
+    when = moment(value)
+    return f"{when:%H:%M:%S} UTC" if when else str(value or DASH)
+
+
+def marked(text: str, searched: str) -> Markup:
+    """The text, with every place where `searched` stands marked, whatever its case."""
+    if not searched:
+        return escape(text)
+    parts = re.split(f"({re.escape(searched)})", text, flags=re.IGNORECASE)
+    found = Markup("<mark>{}</mark>")
+    return Markup("").join(found.format(part) if number % 2 else escape(part) for number, part in enumerate(parts))
+
+
 def duration(seconds: float | None) -> str:
     """`0.4 s`, `42 s`, `3 min 5 s`, `2 h 10 min`; a dash for None."""
     if seconds is None:
@@ -104,11 +121,13 @@ def thousands(number: int) -> str:
     return f"{number:,}"
 
 
-FILTERS: dict[str, Callable[[Any], Any]] = {
+FILTERS: dict[str, Callable[..., Any]] = {
     "ago": ago,
+    "clock": clock,
     "duration": duration,
     "iso": iso,
     "lower_first": lower_first,
+    "marked": marked,
     "pretty": pretty,
     "thousands": thousands,
     "tone": tone,

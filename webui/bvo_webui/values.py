@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from flask import url_for
+from markupsafe import Markup, escape
 from marshmallow import Schema, fields
 
 from bvo import access, registry
@@ -55,6 +56,17 @@ def path_of(entity: EntityType) -> str:
 
 def detail_url(entity: EntityType, row_id: int) -> str:
     return url_for("webui.detail", entity=path_of(entity), row_id=row_id)
+
+
+def linked(text: Any, entity: str, row_id: Any, css_class: str = "") -> Markup:
+    """The text as a link to that row, for those who may see such rows. A filter: `{{ name|linked("job", 7) }}`."""
+    kind = registry.current().of(EntityType).get(entity)
+    href = _visible_url(kind, row_id) if kind and row_id is not None else ""
+    if not href:
+        return escape(text)
+    return Markup('<a href="{}"{}>{}</a>').format(
+        href, Markup(' class="{}"').format(css_class) if css_class else "", text
+    )
 
 
 def show(schema: Schema, row: Mapping[str, Any], names: list[str] | None = None) -> list[Value]:
