@@ -28,6 +28,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         server.call("POST", "/api/packages/upload", files={"file": ("demo_1.0.0.zip", zipped({"main.py": ""}))})
         body = {"name": "Demo", "package_id": 1, "script_path": "main.py"}
         server.call("POST", "/api/processes", json=body)
+        server.call("POST", "/api/queues", json={"name": "invoices"})
+        server.call("POST", "/api/queue-items", json={"queue_id": 1, "payload": {"amount": 9.5, "lines": [1, 2]}})
+        server.call("PUT", "/api/queue-items/1", json={"status": "in_progress"})
+        server.call("PUT", "/api/queue-items/1", json={"status": "failed", "error_message": "row 7 is bad"})
         yield server
 
 
@@ -239,6 +243,8 @@ def test_pages_meet_wcag_aa(visit: Callable[..., Page], robot: Any, scheme: str,
         "/ui/jobs/",
         job,
         f"{job}/log?search=line&line=7",
+        *("/ui/processes/1", "/ui/processes/1/versions/1", "/ui/packages/1", "/ui/robots/1", "/ui/queues/1"),
+        *("/ui/queue-items/1", "/ui/users/1", "/ui/audit/9"),
         "/ui/roles/1",
         "/ui/audit/",
         "/ui/robots/?search=none",
