@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import CliCommand, EntityType, PluginInfo, Seed, StartCheck, hookimpl
+from bvo_hookspecs import CliCommand, DetailPanel, EntityType, PluginInfo, Seed, StartCheck, hookimpl
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -49,3 +49,10 @@ def cli_commands() -> Iterable[CliCommand]:
     return [
         CliCommand(name="users", target="bvo_access.commands:users", help="Manage users, e.g. the first administrator.")
     ]
+
+
+@hookimpl
+def detail_panels() -> Iterable[DetailPanel]:
+    from .panels import PANELS
+
+    return PANELS

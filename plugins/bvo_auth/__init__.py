@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import AuthProvider, CliCommand, EntityType, PluginInfo, WebhookEmitter, hookimpl
+from bvo_hookspecs import AuthProvider, CliCommand, DetailPanel, EntityType, PluginInfo, WebhookEmitter, hookimpl
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -59,3 +59,10 @@ def webhook_emitters() -> Iterable[WebhookEmitter]:
     from .reset_mail import accepts, deliver
 
     return [WebhookEmitter(name="reset_mail", deliver=deliver, accepts=accepts)]
+
+
+@hookimpl
+def detail_panels() -> Iterable[DetailPanel]:
+    from .panels import PANELS
+
+    return PANELS

@@ -60,9 +60,9 @@ def periodic_tasks() -> Iterable[PeriodicTask]:
 
 @hookimpl
 def detail_panels() -> Iterable[DetailPanel]:
-    from . import panels, runs
+    from . import panels, runs, utilisation
 
-    return [*panels.PANELS, *runs.PANELS]
+    return [*panels.PANELS, *runs.PANELS, *utilisation.PANELS]
 
 
 @hookimpl

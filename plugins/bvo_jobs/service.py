@@ -34,7 +34,7 @@ class JobService(Service[Job]):
         return forms.schema_for(row, given, OPTIONS)
 
     def form_values(self, given: Mapping[str, str]) -> Mapping[str, Any]:
-        """What the form of a new job has in it: that of the job `retry_of`, which is run again with other parameters."""
+        """What the form of a new job has in it: what the job `retry_of` had, which is run again in another way."""
         origin = db.session.get(Job, int(given["retry_of"])) if given.get("retry_of", "").isdecimal() else None
         return {name: getattr(origin, name) for name in AGAIN} if origin else {}
 

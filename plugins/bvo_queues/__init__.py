@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import EntityType, PeriodicTask, PluginInfo, hookimpl
+from bvo_hookspecs import DetailPanel, EntityType, PeriodicTask, PluginInfo, hookimpl
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -27,8 +27,9 @@ def entity_types() -> Iterable[EntityType]:
 @hookimpl
 def blueprints() -> Iterable[Blueprint]:
     from .api import bulk, jobs
+    from .pages import pages
 
-    return [bulk, jobs]
+    return [bulk, jobs, pages]
 
 
 @hookimpl
@@ -36,3 +37,10 @@ def periodic_tasks() -> Iterable[PeriodicTask]:
     from .watchdog import sweep
 
     return [PeriodicTask(name="sweep_queue_items", every=timedelta(seconds=1), run=sweep)]
+
+
+@hookimpl
+def detail_panels() -> Iterable[DetailPanel]:
+    from .panels import PANELS
+
+    return PANELS

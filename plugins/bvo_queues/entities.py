@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from bvo.entities import equals, everything, flag, search
-from bvo_hookspecs import EntityType, NavItem
+from bvo_hookspecs import Action, EntityType, NavItem
 
 from . import states
 from .models import Queue, QueueItem
@@ -40,7 +40,9 @@ QUEUE_ITEM = EntityType(
         equals(QueueItem.queue_id, fields.Integer(validate=ID)),
         equals(QueueItem.status, fields.String(validate=validate.OneOf(states.STATES))),
         search(QueueItem.reference),
+        equals(QueueItem.job_id, fields.Integer(validate=ID)),
     ),
+    actions=(Action(name="retry", label="Try again", applies=lambda item: item["status"] in ("failed", "abandoned")),),
     principals={"create": ("user", "token", "sdk")},
     nav=NavItem(name="queue_items", label="Queue items", order=61),
 )

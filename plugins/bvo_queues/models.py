@@ -18,6 +18,7 @@ def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Inde
 
 
 OPEN_STATES = "status IN ('new', 'in_progress')"
+ENDED_STATES = "status IN ('completed', 'failed', 'abandoned')"
 
 
 class Queue(Base, Timestamps):
@@ -51,6 +52,8 @@ class QueueItem(Base, Timestamps, Leased):
         _partial("ix_queue_items_deadline", "deadline_at", where=f"{OPEN_STATES} AND deadline_at IS NOT NULL"),
         _partial("uq_queue_items_unique_key", "queue_id", "unique_key", where="unique_key IS NOT NULL", unique=True),
         _partial("uq_queue_items_added_key", "added_key", where="added_key IS NOT NULL", unique=True),
+        _partial("ix_queue_items_of_job", "job_id", "id", where="job_id IS NOT NULL"),
+        _partial("ix_queue_items_ended", "queue_id", "updated_at", "status", where=ENDED_STATES),
         Index("ix_queue_items_queue", "queue_id", "status", "id"),
         Index("ix_queue_items_status", "status", "id"),
         Index("ix_queue_items_reference", "queue_id", "reference"),

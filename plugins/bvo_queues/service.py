@@ -87,6 +87,18 @@ class QueueItemService(Deletes[QueueItem], Service[QueueItem]):
                 events.emit(kind, self.entity, item, before=before)
             return item
 
+    def retry(self, row_id: int) -> QueueItem:
+        """Try an item again that has failed or was abandoned, at once; a deadline that has passed holds no more."""
+        with transaction() as session:
+            item = self.get(row_id)
+            session.refresh(item, with_for_update=True)
+            if item.status not in (states.FAILED, states.ABANDONED):
+                raise Conflict(
+                    f"Item {item.id} is {item.status}. Only one that failed or was abandoned is tried again."
+                )
+            passed = item.deadline_at is not None and item.deadline_at <= utcnow()
+            return self.update(row_id, {"status": states.NEW, **({"deadline_at": None} if passed else {})})
+
 
 def let_go(item: QueueItem) -> None:
     """Nobody works on the item any more. `job_id` keeps who did last."""

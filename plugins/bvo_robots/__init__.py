@@ -8,6 +8,7 @@ from datetime import timedelta
 from bvo_hookspecs import (
     AuthProvider,
     DashboardCard,
+    DetailPanel,
     EntityType,
     PeriodicTask,
     PluginInfo,
@@ -71,3 +72,10 @@ def dashboard_cards() -> Iterable[DashboardCard]:
             order=20,
         )
     ]
+
+
+@hookimpl
+def detail_panels() -> Iterable[DetailPanel]:
+    from .panels import PANELS
+
+    return PANELS

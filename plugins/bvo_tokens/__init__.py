@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bvo_hookspecs import AuthProvider, EntityType, PluginInfo, hookimpl
+from bvo_hookspecs import AuthProvider, DetailPanel, EntityType, PluginInfo, hookimpl
 
 
 @hookimpl
@@ -24,3 +24,10 @@ def auth_providers() -> Iterable[AuthProvider]:
     from .authentication import authenticate
 
     return [AuthProvider(name="api_token", authenticate=authenticate)]
+
+
+@hookimpl
+def detail_panels() -> Iterable[DetailPanel]:
+    from .panels import PANELS
+
+    return PANELS

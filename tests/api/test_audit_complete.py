@@ -195,6 +195,9 @@ def things(trail: Trail, admin: Api) -> None:
     item = trail.step("POST /api/queue-items", made, "queue_item.create")
     path = f"/api/queue-items/{item['id']}"
     trail.step("PUT /api/queue-items/<id>", admin.put(path, {"status": "in_progress"}), "queue_item.started")
+    admin.ok(admin.put(path, {"status": "failed"}))
+    told = ("queue_item.failed", "queue_item.requeued")
+    trail.step("POST /api/queue-items/<id>/retry", admin.post(f"{path}/retry"), *told)
     trail.step("DELETE /api/queue-items/<id>", admin.delete(path), "queue_item.delete")
     trail.step("DELETE /api/queues/<id>", admin.delete(queue_path), "queue.delete")
 
@@ -310,6 +313,12 @@ def pages(trail: Trail, admin: Api) -> None:
     answer = browser.post(f"{page}/versions/1/roll-back", data=form)
     told = ("package.create", "process.update", "process.update")
     trail.step("POST /ui/processes/<id>/versions/<int:version>/roll-back", answer, *told)
+    item = admin.ok(admin.get("/api/queue-items?status=failed"))[0]
+    queue = f"/ui/queues/{item['queue_id']}"
+    group = re.search(r'name="fingerprint" value="(\w+)"', browser.get(queue).text)
+    assert group
+    answer = browser.post(f"{queue}/retry-failed", data={**form, "fingerprint": group[1]})
+    trail.step("POST /ui/queues/<id>/retry-failed", answer, "queue_item.requeued")
     answer = Browser(browser).fill("/ui/queues/new", name="from a page")
     trail.step("POST /ui/<entity>/new", answer, "queue.create")
     answer = Browser(browser).fill(f"{answer.location}/edit", name="from another page")

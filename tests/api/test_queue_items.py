@@ -684,3 +684,19 @@ def test_a_bad_failure_is_refused(counter: Counter, worker: Worker, state: State
     item = worker.next()
     with state.unchanged():
         refused(worker.fail(item, **body), 422, *body)
+
+
+def test_an_operator_tries_a_failed_item_again_also_after_its_deadline(
+    counter: Counter, worker: Worker, admin: Api, state: State
+) -> None:
+    item = counter.item()
+    with state.unchanged():
+        refused(admin.post(f"{ITEMS}/{item['id']}/retry"), 409, "is new")
+    worker.fail(worker.next(), kind="business")
+    again = admin.ok(admin.post(f"{ITEMS}/{item['id']}/retry"))
+    assert (again["status"], again["retries"]) == ("new", 1)
+    counter.change(deadline_at=utcnow() - SECOND)
+    counter.watch()
+    assert counter.status(item) == "abandoned"
+    again = admin.ok(admin.post(f"{ITEMS}/{item['id']}/retry"))
+    assert (again["status"], again["deadline_at"]) == ("new", None)

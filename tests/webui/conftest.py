@@ -35,6 +35,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         server.call("POST", "/api/packages/upload", files={"file": ("demo_1.0.0.zip", zipped({"main.py": ""}))})
         body = {"name": "Demo", "package_id": 1, "script_path": "main.py"}
         server.call("POST", "/api/processes", json=body)
+        server.call("POST", "/api/queues", json={"name": "invoices"})
+        server.call("POST", "/api/queue-items", json={"queue_id": 1, "payload": {"amount": 9.5, "lines": [1, 2]}})
+        server.call("PUT", "/api/queue-items/1", json={"status": "in_progress"})
+        server.call("PUT", "/api/queue-items/1", json={"status": "failed", "error_message": "row 7 is bad"})
         yield server
 
 
