@@ -95,7 +95,8 @@ class Form:
 
     def entered(self, sent: MultiDict[str, str], files: Mapping[str, Any] | None = None) -> Form:
         """The form as it was filled in."""
-        return replace(self, controls=_each(self.controls, lambda c: _sent(c, sent)), seen=_seen(sent), files=files)
+        seen = {**self.digests, **_seen(sent)}
+        return replace(self, controls=_each(self.controls, lambda c: _sent(c, sent)), seen=seen, files=files)
 
     def data(self) -> dict[str, Any]:
         """What was entered, checked by the schema; of a form that edits, what was touched. Raises ValidationError."""
@@ -225,12 +226,13 @@ def _sent(control: Control, sent: MultiDict[str, str]) -> Control:
     return replace(control, texts=cleaned(control, sent.getlist(control.name)))
 
 
-def _seen(sent: MultiDict[str, str]) -> dict[str, str] | None:
+def _seen(sent: MultiDict[str, str]) -> dict[str, str]:
+    """What the form showed to whoever sent it; nothing where no form of ours was sent: then it is as it is now."""
     try:
         seen = json.loads(sent.get("seen", ""))
     except (ValueError, RecursionError):
-        return None
-    return seen if isinstance(seen, dict) else None
+        return {}
+    return seen if isinstance(seen, dict) else {}
 
 
 def _told(path: str, words: list[str], owner: str) -> list[str]:
