@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -41,6 +44,20 @@ def application(app: Flask, threads: int) -> AsgiApp:
     for middleware in middlewares:
         served = middleware.wrap(app, served)
     return served
+
+
+def when_stopping(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
+    """Call back on the loop as soon as this process is told to stop: `lifespan` tells it after the last request."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # only there are signals heard
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, partial(_stopping, loop, callback, signal.getsignal(number)))
+
+
+def _stopping(loop: asyncio.AbstractEventLoop, callback: Callable[[], None], others: Any, *told: Any) -> None:
+    loop.call_soon_threadsafe(callback)
+    if callable(others):
+        others(*told)
 
 
 class Gone(ConnectionError):

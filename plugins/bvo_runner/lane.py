@@ -22,7 +22,7 @@ from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from bvo import registry, request_ids, tokens
-from bvo.asgi import AsgiApp, Gone, Receive, Scope, Send, whole_body
+from bvo.asgi import AsgiApp, Gone, Receive, Scope, Send, when_stopping, whole_body
 from bvo.entities.arguments import parser
 from bvo.statements import Connection
 from bvo.wakeups import Wakeups
@@ -139,6 +139,7 @@ class Lane:
         self._connection = Connection(self._batcher.engine) if self._batcher.engine.dialect.name == "sqlite" else None
         self._waiting = Waiting(loop, self._put, self._version if self._connection else None)
         self._wakeups = Wakeups(self._app, self._batcher.engine, lambda hint: _call(loop, self._waiting.heard, hint))
+        when_stopping(loop, self._waiting.stop)
         self._batcher.start()
         self._loop = loop
 
