@@ -60,16 +60,14 @@ def wrap(app: Flask, inner: AsgiApp) -> AsgiApp:
     """The app with its lane, unless it is switched off."""
     with app.app_context():
         config = registry.current().config
-    if not config.runner_lane or config.proxy_hops:
-        return inner
-    return Lane(app, inner)
+    return Lane(app, inner, config.proxy_hops) if config.runner_lane else inner
 
 
 class Lane:
     """An ASGI app in front of another one."""
 
-    def __init__(self, app: Flask, inner: AsgiApp) -> None:
-        self._app, self._inner = app, inner
+    def __init__(self, app: Flask, inner: AsgiApp, proxy_hops: int) -> None:
+        self._app, self._inner, self._proxy_hops = app, inner, proxy_hops
         self._schemas: dict[str, Schema] = {
             "next-job": schemas.NextJobIn(),
             "heartbeat": schemas.HeartbeatIn(),
@@ -81,7 +79,7 @@ class Lane:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await self._live(scope, receive, send)
-        plain = _plain(scope) if self._loop else None
+        plain = _plain(scope, self._proxy_hops) if self._loop else None
         if plain is None:
             return await self._inner(scope, receive, send)
         try:
@@ -171,7 +169,7 @@ def _call(loop: asyncio.AbstractEventLoop, callback: Callable[[Any], None], argu
         loop.call_soon_threadsafe(callback, argument)
 
 
-def _plain(scope: Scope) -> Plain | None:
+def _plain(scope: Scope, proxy_hops: int) -> Plain | None:
     """What the lane needs of a request; None where there is anything unusual about it."""
     if scope["type"] != "http" or scope["method"] != "POST" or scope["query_string"]:
         return None
@@ -190,10 +188,18 @@ def _plain(scope: Scope) -> Plain | None:
     job_id = int(route[3]) if route[3] else None
     client = {
         "token_hash": tokens.digest(headers[TOKEN_HEADER.lower()]),
-        "ip_address": (scope.get("client") or (None,))[0],
+        "ip_address": _address(scope, headers, proxy_hops),
         "user_agent": headers.get("user-agent") or None,
     }
     return Plain(route[1] or route[2] or "update", job_id, headers, client)
+
+
+def _address(scope: Scope, headers: Mapping[str, str], proxy_hops: int) -> str | None:
+    """The client's, as the outermost proxy that is trusted has seen it."""
+    named = [part.strip() for part in headers.get("x-forwarded-for", "").split(",")]
+    if proxy_hops and len(named) >= proxy_hops and named[-proxy_hops]:
+        return named[-proxy_hops]
+    return (scope.get("client") or (None,))[0]
 
 
 def _claim(plain: Plain, data: Mapping[str, Any]) -> tuple[Any, ...]:

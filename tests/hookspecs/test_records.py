@@ -25,6 +25,7 @@ def nothing(*_: Any) -> None:
 VALID: dict[type[Any], dict[str, Any]] = {
     hooks.Action: {"name": "paint", "label": "Paint"},
     hooks.Artifact: {"name": "walls", "label": "Walls"},
+    hooks.AsgiMiddleware: {"name": "fast", "wrap": nothing},
     hooks.AuditSink: {"name": "file", "write": nothing},
     hooks.AuthProvider: {"name": "ldap", "login": nothing},
     hooks.CliCommand: {"name": "hello", "target": "acme.commands:hello", "help": "Greet."},

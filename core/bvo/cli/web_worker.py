@@ -13,6 +13,8 @@ from bvo.asgi import AsgiApp
 from .apps import ready_app
 
 THREADS = 4
+SWITCH_SECONDS = 0.001
+"""A thread that computes lets the event loop in so soon; five times of that is usual, and robots wait for it."""
 
 _parents_app: Flask | None = None
 
@@ -26,6 +28,7 @@ def share(app: Flask) -> None:
 def load() -> AsgiApp:
     """What this web worker serves."""
     _raise_open_files()
+    sys.setswitchinterval(SWITCH_SECONDS)
     return asgi.application(_parents_app or ready_app(), THREADS)
 
 
