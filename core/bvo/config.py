@@ -28,6 +28,7 @@ class Config:
     required_plugins: frozenset[str]
     package_store: str
     proxy_hops: int
+    runner_lane: bool
 
     @property
     def development(self) -> bool:
@@ -51,6 +52,7 @@ class Config:
             required_plugins=names(values.get("BVO_REQUIRED_PLUGINS", "")),
             package_store=values.get("BVO_PACKAGE_STORE", "folder"),
             proxy_hops=_number(values, "BVO_PROXY_HOPS", 0),
+            runner_lane=_switch(values, "BVO_RUNNER_LANE", "on"),
         )
 
 
@@ -73,6 +75,13 @@ def _number(values: _Values, name: str, default: int) -> int:
     if not text.isdecimal() or len(text) > 3:
         raise StartupError(f"{name} is {text!r}: use a whole number, e.g. 1.")
     return int(text)
+
+
+def _switch(values: _Values, name: str, default: str) -> bool:
+    text = values.get(name, default)
+    if text not in ("on", "off"):
+        raise StartupError(f"{name} is {text!r}: use on or off.")
+    return text == "on"
 
 
 def _content(path: Path, subject: str) -> str:

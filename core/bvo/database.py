@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from flask import Flask
 from flask_sqlalchemy_lite import SQLAlchemy
@@ -120,18 +123,74 @@ def transaction() -> Iterator[Session]:
         yield session
         return
     session.rollback()  # ends what was read before: on SQLite a reading transaction can't become a writing one
-    session.connection(execution_options={WRITE: True})
-    session.info[WRITE] = []
-    try:
-        yield session
-        session.commit()
-        callbacks: list[Callable[[], None]] = session.info.pop(WRITE)
-    except BaseException:
-        session.info.pop(WRITE, None)
-        session.rollback()
-        raise
+    with writing(db.engine):
+        session.connection(execution_options={WRITE: True})
+        session.info[WRITE] = []
+        try:
+            yield session
+            session.commit()
+            callbacks: list[Callable[[], None]] = session.info.pop(WRITE)
+        except BaseException:
+            session.info.pop(WRITE, None)
+            session.rollback()
+            raise
     for callback in callbacks:
         callback()
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[None]:
+    """One at a time, first come, first served, where the database takes one writer: SQLite, and only in this process.
+
+    Others try again and again until they get a turn, which whoever writes all the time could keep from them for long.
+    After BUSY_TIMEOUT_MS it is the database's turn to decide.
+    """
+    turns: Turns | None = _turns.get(engine)
+    if turns is None:
+        yield
+        return
+    taken = turns.take(BUSY_TIMEOUT_MS / 1000)
+    try:
+        yield
+    finally:
+        if taken:
+            turns.give()
+
+
+class Turns:
+    """A lock that is handed on in the order in which it was asked for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[threading.Lock] = deque()
+        self._taken = False
+
+    def take(self, seconds: float) -> bool:
+        """True as soon as it is this one's turn; False where it was not in time."""
+        with self._lock:
+            if not self._taken:
+                self._taken = True
+                return True
+            turn = threading.Lock()
+            turn.acquire()
+            self._waiting.append(turn)
+        if turn.acquire(timeout=seconds):
+            return True
+        with self._lock:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+                return False
+        return True  # it came at this moment
+
+    def give(self) -> None:
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._taken = False
+
+
+_turns: WeakKeyDictionary[Engine, Turns] = WeakKeyDictionary()
 
 
 def after_commit(callback: Callable[[], None]) -> None:
@@ -156,6 +215,8 @@ def check_reachable(config: Config) -> None:
 
 
 def _prepare_sqlite(engine: Engine) -> None:
+    _turns[engine] = Turns()
+
     @event.listens_for(engine, "connect")
     def configure(connection: Any, record: object) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself: the listener below does

@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import blinker
 from flask import has_request_context, request
+from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
 
 from bvo_hookspecs import AuditSink, EntityType, Event, Principal
 
 from . import access, outbox, registry
 from .database import after_commit, transaction, utcnow
+from .dumps import dumper
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,7 @@ committed: blinker.NamedSignal = blinker.signal("bvo.event")
 
 def snapshot(entity: EntityType, row: Any) -> dict[str, Any]:
     """The row as the API shows it, with secrets masked: what audit and events may hold of it."""
-    shown: dict[str, Any] = entity.read_schema().dump(row)
+    shown = dumper(entity.read_schema)(row)
     return {name: MASK if name in entity.secrets and value is not None else value for name, value in shown.items()}
 
 
@@ -42,49 +44,67 @@ def emit(
     metadata: Mapping[str, Any] | None = None,
 ) -> Event:
     """Record `<entity>.<kind>` of `row` in the running transaction; kind is a past tense: `created`, `canceled`."""
+    after = None if kind == "deleted" else snapshot(entity, row)
+    told = words(kind, entity, row, access.principal())
+    return record(**told, before=before, after=after, metadata=metadata or {})
+
+
+def words(kind: str, entity: EntityType, row: Any, actor: Principal) -> dict[str, Any]:
+    """What an event says of `row`, and in which words."""
     action, action_type = ACTIONS.get(kind, (kind, "status_changed"))
     name = str(getattr(row, "name", None) or row.id)
-    return record(
-        type=f"{entity.name}.{kind}",
-        action=f"{entity.name}.{action}",
-        action_type=action_type,
-        entity_type=entity.name,
-        entity_label=entity.label,
-        entity_id=str(row.id),
-        entity_name=name,
-        message=_message(kind, entity.label, name),
-        before=before,
-        after=None if kind == "deleted" else snapshot(entity, row),
-        metadata=metadata or {},
-    )
+    return {
+        "type": f"{entity.name}.{kind}",
+        "action": f"{entity.name}.{action}",
+        "action_type": action_type,
+        "entity_type": entity.name,
+        "entity_label": entity.label,
+        "entity_id": str(row.id),
+        "entity_name": name,
+        "message": _message(kind, entity.label, name, actor),
+    }
 
 
 def record(**fields: Any) -> Event:
     """Record any event in the running transaction, or in one of its own; `emit` is the short way for entities."""
     actor = fields.pop("actor", None) or access.principal()
-    event = Event(
-        id=_sortable_id(),
-        occurred_at=utcnow(),
-        actor_kind=actor.kind,
-        actor_id=actor.id,
-        actor_name=actor.name,
-        **_client(),
-        **fields,
-    )
+    event = compose(actor, **_client(), **fields)
     with transaction() as session:
         _write(session, event)
     return event
 
 
+def compose(actor: Principal, **fields: Any) -> Event:
+    """An event of now."""
+    return Event(
+        id=_sortable_id(),
+        occurred_at=utcnow(),
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        actor_name=actor.name,
+        **fields,
+    )
+
+
+def rows(event: Event, sinks: Iterable[AuditSink]) -> list[tuple[Table, Mapping[str, Any]]]:
+    """The rows of an event, for paths that write many at once. Such a path calls `announce` after its commit."""
+    return [*(sink.row(event) for sink in sinks if sink.row), outbox.row(event)]
+
+
 def _write(session: Session, event: Event) -> None:
-    for sink in registry.current().of(AuditSink).values():
+    sinks = registry.current().of(AuditSink).values()
+    for sink in sinks:
         if sink.record:
             sink.record(session, event)
+        elif sink.row:
+            table, values = sink.row(event)
+            session.execute(insert(table), values)
     outbox.add(session, event)
-    after_commit(lambda: _announce(event))
+    after_commit(lambda: announce(event))
 
 
-def _announce(event: Event) -> None:
+def announce(event: Event) -> None:
+    """Tell this process of an event that is committed."""
     known = registry.current()
     for receiver in committed.receivers_for(known):
         try:
@@ -99,8 +119,8 @@ def _sortable_id() -> str:
     return str(uuid.UUID(int=value & ~(0xF << 76) | 0x7 << 76))
 
 
-def _message(kind: str, label: str, name: str) -> str:
-    actor = _actor_words(access.principal())
+def _message(kind: str, label: str, name: str, principal: Principal) -> str:
+    actor = _actor_words(principal)
     if kind in ACTIONS:
         return f'{actor[0].upper()}{actor[1:]} {ACTIONS[kind][1]} {label} "{name}".'
     return f'{label} "{name}": {kind.replace("_", " ")}. By {actor}.'

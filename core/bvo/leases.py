@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, Update, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from . import tokens
 from .database import utcnow
@@ -65,14 +66,14 @@ def claim(
 def take(session: Session, model: Any, ids: Any, *, ttl: timedelta, **values: Any) -> Lease:
     """Claim the rows whose ids the query `ids` gives. It must lock what it finds, or find what nobody else can take."""
     token, expires_at = tokens.new("bvol"), utcnow() + ttl
-    statement = (
-        update(model)
-        .where(model.id.in_(ids))
-        .values(attempt=model.attempt + 1, lease_hash=tokens.digest(token), lease_expires_at=expires_at, **values)
-        .returning(model.id)
-        .execution_options(synchronize_session=False)
-    )
-    return Lease(token, expires_at, session.scalars(statement).all())
+    lease = {"lease_hash": tokens.digest(token), "lease_expires_at": expires_at}
+    return Lease(token, expires_at, session.scalars(taking(model, ids, **lease, **values)).all())
+
+
+def taking(model: Any, ids: Any, **values: Any) -> ReturningUpdate[int]:
+    """The statement of a claim; `values` hold the lease."""
+    claimed = update(model).where(model.id.in_(ids)).values(attempt=model.attempt + 1, **values)
+    return claimed.returning(model.id).execution_options(synchronize_session=False)
 
 
 def renew(session: Session, model: Any, token: str, ttl: timedelta, *held: ColumnElement[bool], **values: Any) -> int:
@@ -80,13 +81,14 @@ def renew(session: Session, model: Any, token: str, ttl: timedelta, *held: Colum
 
     One that has run out but was taken by nobody yet is renewed, too: only who takes it decides that it is lost.
     """
-    statement = (
-        update(model)
-        .where(model.lease_hash == tokens.digest(token), *held)
-        .values(lease_expires_at=utcnow() + ttl, **values)
-        .execution_options(synchronize_session=False)
-    )
+    statement = renewing(model, tokens.digest(token), *held, lease_expires_at=utcnow() + ttl, **values)
     return int(session.execute(statement).rowcount)  # type: ignore[attr-defined]
+
+
+def renewing(model: Any, lease_hash: Any, *held: ColumnElement[bool], **values: Any) -> Update:
+    """The statement of a renewal; `values` hold until when."""
+    renewed = update(model).where(model.lease_hash == lease_hash, *held).values(**values)
+    return renewed.execution_options(synchronize_session=False)
 
 
 def expired(model: Any) -> ColumnElement[bool]:

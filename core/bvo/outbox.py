@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from flask import current_app
-from sqlalchemy import Index, delete, select, text, update
+from sqlalchemy import Index, Table, delete, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from bvo_hookspecs import AuditSink, Event, PluginInfo, WebhookEmitter
@@ -65,8 +65,14 @@ class _Consumer:
 
 def add(session: Session, event: Event) -> None:
     """Put the event into the outbox, in the transaction of the change."""
-    session.add(OutboxEvent(event=asdict(event) | {"occurred_at": event.occurred_at.isoformat()}))
-    session.flush()
+    table, values = row(event)
+    session.execute(insert(table), values)
+
+
+def row(event: Event) -> tuple[Table, dict[str, Any]]:
+    """The event's row, which is written in the transaction of the change."""
+    told = {**vars(event), "occurred_at": event.occurred_at.isoformat()}
+    return cast(Table, OutboxEvent.__table__), {"event": told, "available_at": utcnow(), "attempt": 0}
 
 
 def dispatch(observers: Observers) -> int:

@@ -28,6 +28,7 @@ RECORDS: dict[str, type[Any]] = {
     "periodic_tasks": hooks.PeriodicTask,
     "health_checks": hooks.HealthCheck,
     "start_checks": hooks.StartCheck,
+    "asgi_middlewares": hooks.AsgiMiddleware,
     "navigation": hooks.NavItem,
     "detail_panels": hooks.DetailPanel,
     "dashboard_cards": hooks.DashboardCard,
@@ -110,9 +111,10 @@ def _check_kind(plugin: Plugin, kind: type[Any], records: list[Any]) -> None:
     for record in records:
         if not isinstance(record, kind):
             raise TypeError(f"a hook of {plugin.package} returned {record!r} where a {kind.__name__} belongs")
-        if isinstance(record, hooks.AuditSink) and record.record and not plugin.essential:
+        if isinstance(record, hooks.AuditSink) and not record.write and not plugin.essential:
             raise TypeError(
-                f"AuditSink {record.name!r} has `record`, which only an essential plugin may have; use `write`"
+                f"AuditSink {record.name!r} has `{'row' if record.row else 'record'}`, which only an essential plugin"
+                " may have; use `write`"
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from marshmallow import Schema
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from werkzeug.exceptions import NotFound
 
@@ -42,21 +42,28 @@ def get(path: str) -> Any:
     """
     group, _, name = path.partition(".")
     declared = groups()[group][name]
-    stored = db.session.get(StoredSetting, (group, name))
-    if stored is None:
+    found = db.session.get(StoredSetting, (group, name))
+    if found is None:
         return declared.default
     if declared.secret:
-        return secrets.current().decrypt(stored.secret or "", secrets.place(stored, "secret"))
-    return stored.value
+        return secrets.current().decrypt(found.secret or "", secrets.place(found, "secret"))
+    return found.value
 
 
 def read(group: str) -> dict[str, Any]:
     """All values of a group, secrets masked. Raises NotFound, with the names that exist, for an unknown one."""
     declared = _declared(group)
-    stored: dict[str, Any] = dict(
-        db.session.execute(select(StoredSetting.name, StoredSetting.value).filter_by(group=group)).all()
-    )
-    return {name: stored.get(name, setting.default) for name, setting in declared.items()}
+    values: dict[str, Any] = dict(db.session.execute(stored(group)).all())
+    return {name: values.get(name, setting.default) for name, setting in declared.items()}
+
+
+def stored(group: str) -> Select[str, Any]:
+    """The query for those of a group that are not left to their defaults."""
+    return select(StoredSetting.name, StoredSetting.value).where(StoredSetting.group == group)
+
+
+def defaults(group: str) -> dict[str, Any]:
+    return {name: setting.default for name, setting in _declared(group).items()}
 
 
 def write(session: Session, group: str, values: dict[str, Any]) -> list[str]:
@@ -68,13 +75,13 @@ def write(session: Session, group: str, values: dict[str, Any]) -> list[str]:
     given = {name: value for name, value in values.items() if not (name in hidden and value == MASK)}
     loaded = schema(group).load(given)
     for name, value in loaded.items():
-        stored = StoredSetting(group=group, name=name, value=value)
+        row = StoredSetting(group=group, name=name, value=value)
         if value is None:
             session.execute(delete(StoredSetting).filter_by(group=group, name=name))
             continue
         if name in hidden:
-            stored.value, stored.secret = MASK, secrets.current().encrypt(value, secrets.place(stored, "secret"))
-        session.merge(stored)
+            row.value, row.secret = MASK, secrets.current().encrypt(value, secrets.place(row, "secret"))
+        session.merge(row)
     return sorted(hidden & loaded.keys())
 
 

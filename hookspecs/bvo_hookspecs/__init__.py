@@ -12,7 +12,7 @@ from .commands import CliCommand
 from .entities import Action, EntityType, Filter
 from .events import AuditSink, Event, WebhookEmitter
 from .identity import Artifact, AuthProvider, Principal, PrincipalKind
-from .operations import HealthCheck, PeriodicTask, Seed, StartCheck
+from .operations import AsgiMiddleware, HealthCheck, PeriodicTask, Seed, StartCheck
 from .pages import DashboardCard, DetailPanel, NavItem
 from .plugin import PluginInfo
 from .settings import Setting, SettingsGroup
@@ -23,6 +23,7 @@ hookimpl = pluggy.HookimplMarker("bvo")
 __all__ = [
     "Action",
     "Artifact",
+    "AsgiMiddleware",
     "AuditSink",
     "AuthProvider",
     "CliCommand",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .checks import check_name
 
 if TYPE_CHECKING:
+    from sqlalchemy import Table
     from sqlalchemy.orm import Session
 
 
@@ -43,20 +44,24 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditSink:
-    """Where the audit trail goes. Exactly one of the two is given.
+    """Where the audit trail goes. Exactly one of the three is given.
 
-    `record` writes in the transaction of the change itself: no row, no change. Only an essential plugin may have it.
+    `row` gives the SQLAlchemy table and the values of the row that the core adds in the transaction of the change
+    itself: no row, no change; all columns without a default of the database's are named. `record` writes there by
+    itself, which is slower: paths that run thousands of times a second then take the slow way. Only an essential plugin
+    may have one of these.
     `write` is called by the worker after the commit, at least once for each event; where it raises, it is tried again.
     """
 
     name: str
+    row: Callable[[Event], tuple[Table, Mapping[str, Any]]] | None = None
     record: Callable[[Session, Event], None] | None = None
     write: Callable[[Event], None] | None = None
 
     def __post_init__(self) -> None:
         check_name(self, self.name)
-        if (self.record is None) == (self.write is None):
-            raise ValueError(f"AuditSink {self.name!r} needs exactly one of `record` and `write`")
+        if sum(way is not None for way in (self.row, self.record, self.write)) != 1:
+            raise ValueError(f"AuditSink {self.name!r} needs exactly one of `row`, `record` and `write`")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from .checks import check_name
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +56,21 @@ class StartCheck:
 
     name: str
     check: Callable[[bool], None]
+
+    def __post_init__(self) -> None:
+        check_name(self, self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsgiMiddleware:
+    """Stands ahead of Flask where `bvo serve` runs; any other WSGI server runs the app without it.
+
+    `wrap` gets the Flask app and the ASGI app behind it, and returns an ASGI app that passes on to that one what it
+    does not answer itself, `lifespan` included. No access is checked ahead of Flask: what answers there must do it.
+    """
+
+    name: str
+    wrap: Callable[[Flask, Any], Any]
 
     def __post_init__(self) -> None:
         check_name(self, self.name)

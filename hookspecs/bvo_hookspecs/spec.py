@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from . import (
         Artifact,
+        AsgiMiddleware,
         AuditSink,
         AuthProvider,
         CliCommand,
@@ -122,6 +123,11 @@ def health_checks() -> Iterable[HealthCheck]:  # type: ignore[empty-body]
 @hookspec
 def start_checks() -> Iterable[StartCheck]:  # type: ignore[empty-body]
     """Add conditions for listening, e.g. no well-known password on a public address. Raising stops the start."""
+
+
+@hookspec
+def asgi_middlewares() -> Iterable[AsgiMiddleware]:  # type: ignore[empty-body]
+    """Stand ahead of Flask under `bvo serve`, for the few requests that come thousands of times a second."""
 
 
 @hookspec

@@ -22,6 +22,9 @@ from bvo_agent.retry import backoff
 from bvo_agent.shutdown import Shutdown
 
 logger = logging.getLogger(__name__)
+WAIT_SECONDS = 5
+"""So long the server may keep a claim waiting for a job. An idle runner notices so much later that it is to stop, and a
+claim counts from when it was sent, so that less of the time is left to confirm it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +51,7 @@ class Agent:
         self._heartbeat = Heartbeat(self._client, info)
         self._jobs = JobRunner(self._client, settings.home, self._heartbeat, self._outbox, shutdown)
         self._delays = backoff()
-        self._idle = False
+        self._idle = self._waited = False
         self._claim_key = _new_key()
 
     def run(self, once: bool) -> bool:
@@ -64,7 +67,7 @@ class Agent:
     def _loop(self, once: bool) -> bool:
         while not self._shutdown.requested:
             try:
-                completed = self._step()
+                completed = self._step(0 if once else WAIT_SECONDS)
             except Unavailable as error:
                 logger.debug("%s", error)
                 self._shutdown.wait(max(next(self._delays), error.retry_after or 0))
@@ -77,16 +80,17 @@ class Agent:
             self._delays = backoff()
             if once:
                 return completed is not False
-            if completed is None:
+            if completed is None and not self._waited:
                 self._shutdown.wait(self._settings.poll_seconds * random.uniform(0.75, 1.25))  # noqa: S311
         return True
 
-    def _step(self) -> bool | None:
+    def _step(self, wait_seconds: int) -> bool | None:
         """Sends what waits in the outbox and the journals, then claims and runs one job; None when there is no work."""
         self._outbox.deliver_all()
         claimed_at = time.monotonic()
-        job = self._claim()
+        job = self._claim(wait_seconds)
         if job is None:
+            self._waited = 0 < wait_seconds / 2 < time.monotonic() - claimed_at
             if not self._idle:
                 logger.info("waiting for work")
             self._idle = True
@@ -95,9 +99,12 @@ class Agent:
         logger.info("claimed job %s (process %r, package %s)", job.id, job.process_name, job.package_name)
         return self._jobs.run(job, claimed_at)
 
-    def _claim(self) -> Job | None:
-        """A claim whose answer did not arrive is repeated with the same key, and gives the same job."""
-        body = {"robot_id": self._client.robot_id, "confirms": True}
+    def _claim(self, wait_seconds: int) -> Job | None:
+        """A claim whose answer did not arrive is repeated with the same key, and gives the same job.
+
+        Servers that know it wait until there is a job; others answer at once.
+        """
+        body = {"robot_id": self._client.robot_id, "confirms": True, "wait_seconds": wait_seconds}
         claim = self._client.post("/api/runner/next-job", body, {"Idempotency-Key": self._claim_key}).get("job")
         self._claim_key = _new_key()
         try:

@@ -15,9 +15,9 @@ def plugin_info() -> PluginInfo:
 
 @hookimpl
 def audit_sinks() -> Iterable[AuditSink]:
-    from .service import record
+    from .service import row
 
-    return [AuditSink(name="database", record=record)]
+    return [AuditSink(name="database", row=row)]
 
 
 @hookimpl

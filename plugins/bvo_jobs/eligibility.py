@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, literal_column, not_, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, func, literal_column, not_, or_, select, true, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from bvo import settings
@@ -20,6 +21,7 @@ PENDING, RUNNING = Job.status == literal_column("'pending'"), Job.status == lite
 """As literals, so that the partial indexes are seen to apply."""
 READY = and_(PENDING, Job.available_at.is_(None))
 MAX_ROBOTS = 200
+END_OF_RANKS = 2**31 - 1
 
 _other = aliased(Job)
 _running = _other.status == literal_column("'running'")
@@ -65,6 +67,29 @@ def may_claim(session: Session, robot_id: int) -> bool:
 def full_processes(session: Session) -> list[int]:
     """The processes of which no further job may start now."""
     return list(session.scalars(select(Process.id).where(Process.max_running_jobs.is_not(None), FULL)))
+
+
+def first_for(robot_id: Any, full: Sequence[int] = ()) -> ColumnElement[int]:
+    """The id of the job to claim: the first of the robot's own, or one of everybody's that comes before it.
+
+    Two walks along two partial indexes, each of which ends at its first row. The robot's own is locked first, which
+    takes it from nobody; one of everybody's is locked only to be taken, so that no other robot skips it in vain.
+    """
+    own = _walk(Job.robot_id == robot_id, full).cte("own")
+    position = tuple_(
+        func.coalesce(select(own.c.rank).scalar_subquery(), END_OF_RANKS),
+        func.coalesce(select(own.c.id).scalar_subquery(), END_OF_RANKS),
+    )
+    shared = _walk(Job.robot_id.is_(None), full).where(tuple_(Job.rank, Job.id) < position).cte("shared")
+    chosen = func.coalesce(select(shared.c.id).scalar_subquery(), select(own.c.id).scalar_subquery())
+    return select(chosen).scalar_subquery()
+
+
+def _walk(whose: ColumnElement[bool], full: Sequence[int]) -> Select[int, int]:
+    query = select(Job.id, Job.rank).where(READY, whose).order_by(Job.rank, Job.id).limit(1)
+    if full:
+        query = query.where(Job.process_id.not_in(full))
+    return query.with_for_update(skip_locked=True)
 
 
 def waiting(job_id: int) -> dict[str, Any]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import Conflict, NotFound
 
@@ -19,26 +16,16 @@ from bvo_hookspecs import EntityType
 from bvo_processes.models import Process
 
 from . import attempts, states
-from .eligibility import READY, RUNNING, full_processes, may_claim
+from .eligibility import RUNNING, first_for, full_processes, may_claim
+from .hot import CONFIRM, Claimed, ending, fingerprint
 from .models import Job
 from .service import JobService
 
-CONFIRM = timedelta(seconds=15)
-"""For so long a claim holds that the robot has not confirmed, where it said that it would."""
-END_OF_RANKS = 2**31 - 1
 LEASE_HEADER = "X-Lease-Token"
 LEASE_PARAMETER = openapi.header(
     LEASE_HEADER,
     "The `lease_token` of the attempt. Who sends none is judged by the robot alone: older runners know none",
 )
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """A job that a robot has just taken, and the secret by which it holds it."""
-
-    job: Job
-    lease_token: str
 
 
 class _Full(Exception):
@@ -73,7 +60,7 @@ def _again(session: Session, robot_id: int, confirms: bool, key: str | None) -> 
     token = tokens.new("bvol")
     job.lease_hash = tokens.digest(token)
     job.lease_expires_at = utcnow() + (lease_time() if job.confirmed_at else CONFIRM)
-    return Claimed(job, token)
+    return Claimed(job, token, settings.read("jobs"))
 
 
 def _claim(session: Session, robot_id: int, confirms: bool, key: str | None, full: Sequence[int]) -> Claimed | None:
@@ -83,7 +70,7 @@ def _claim(session: Session, robot_id: int, confirms: bool, key: str | None, ful
     lease = leases.take(
         session,
         Job,
-        _first(robot_id, [*full, *full_processes(session)]),
+        first_for(robot_id, [*full, *full_processes(session)]),
         ttl=CONFIRM if confirms else lease_time(),
         status=states.RUNNING,
         robot_id=robot_id,
@@ -99,30 +86,7 @@ def _claim(session: Session, robot_id: int, confirms: bool, key: str | None, ful
     _check_place(session, job)
     session.flush()
     events.emit("started", entity(), job)
-    return Claimed(job, lease.token)
-
-
-def _first(robot_id: int, full: Sequence[int]) -> ColumnElement[int]:
-    """The id of the job to claim: the first of the robot's own, or one of everybody's that comes before it.
-
-    Two walks along two partial indexes, each of which ends at its first row. The robot's own is locked first, which
-    takes it from nobody; one of everybody's is locked only to be taken, so that no other robot skips it in vain.
-    """
-    own = _walk(Job.robot_id == robot_id, full).cte("own")
-    position = tuple_(
-        func.coalesce(select(own.c.rank).scalar_subquery(), END_OF_RANKS),
-        func.coalesce(select(own.c.id).scalar_subquery(), END_OF_RANKS),
-    )
-    shared = _walk(Job.robot_id.is_(None), full).where(tuple_(Job.rank, Job.id) < position).cte("shared")
-    chosen = func.coalesce(select(shared.c.id).scalar_subquery(), select(own.c.id).scalar_subquery())
-    return select(chosen).scalar_subquery()
-
-
-def _walk(whose: ColumnElement[bool], full: Sequence[int]) -> Select[int, int]:
-    query = select(Job.id, Job.rank).where(READY, whose).order_by(Job.rank, Job.id).limit(1)
-    if full:
-        query = query.where(Job.process_id.not_in(full))
-    return query.with_for_update(skip_locked=True)
+    return Claimed(job, lease.token, settings.read("jobs"))
 
 
 def _check_place(session: Session, job: Job) -> None:
@@ -189,15 +153,15 @@ def finish(job_id: int, robot_id: int, lease_token: str | None, outcome: Mapping
 
     What an attempt reports after it has lost the job is a Conflict, too, and is kept beside the job.
     """
-    fingerprint = hashlib.sha256(json.dumps(outcome, sort_keys=True).encode()).hexdigest()
+    digest = fingerprint(outcome)
     try:
         with transaction() as session:
             known = session.get(
                 Job, job_id, with_for_update={"of": Job}
             )  # a cancel at the same time waits, or was first
-            if known and known.robot_id == robot_id and known.result_fingerprint == fingerprint:
+            if known and known.robot_id == robot_id and known.result_fingerprint == digest:
                 return known
-            return _finished(session, held(job_id, robot_id, lease_token), outcome, fingerprint)
+            return _finished(session, held(job_id, robot_id, lease_token), outcome, digest)
     except Conflict:
         attempts.keep_late(job_id, robot_id, lease_token, outcome)
         raise
@@ -233,12 +197,12 @@ def entity() -> EntityType:
     return registry.current().service(JobService).entity
 
 
-def _finished(session: Session, job: Job, outcome: Mapping[str, Any], fingerprint: str) -> Job:
+def _finished(session: Session, job: Job, outcome: Mapping[str, Any], digest: str) -> Job:
     before = events.snapshot(entity(), job)
     states.check(job.status, outcome["status"], states.RESULT)
-    job.status, job.finished_at, job.result_fingerprint = outcome["status"], utcnow(), fingerprint
-    job.result, job.error_message = _result(outcome), outcome.get("error_message")
-    job.error_code = outcome.get("error_code")
+    job.finished_at, job.result_fingerprint = utcnow(), digest
+    for name, value in ending(outcome).items():
+        setattr(job, name, value)
     session.flush()
     events.emit(job.status, entity(), job, before=before)
     return job
@@ -259,9 +223,3 @@ def _why_lost(job_id: int, robot_id: int, token: str | None) -> str:
     """`stop` where somebody decided it, so that the script is ended with grace; else `lost`."""
     found = attempts.lost(job_id, robot_id, token)
     return "stop" if found and found.reason in attempts.DECIDED else "lost"
-
-
-def _result(outcome: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The reference keeps the log's tail inside the result."""
-    result, logs = outcome.get("result"), outcome.get("logs")
-    return result if logs is None else {**(result or {}), "logs": logs}

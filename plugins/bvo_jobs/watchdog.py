@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session
 from bvo import events, leases, settings
 from bvo.database import transaction, utcnow
 from bvo.leases import Clock
+from bvo.wakeups import tell
 
 from . import attempts, states
 from .eligibility import PENDING, RUNNING
 from .execution import entity, held, lease_time
 from .models import Job
+from .wakeups import LOOK
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +59,11 @@ def end_waits() -> None:
     """Let the jobs be claimed whose wait is over."""
     due = (PENDING, Job.available_at <= utcnow())
     with transaction() as session:
-        session.execute(update(Job).where(*due).values(available_at=None).execution_options(synchronize_session=False))
+        ended = session.execute(
+            update(Job).where(*due).values(available_at=None).execution_options(synchronize_session=False)
+        )
+    if ended.rowcount:  # type: ignore[attr-defined]
+        tell(LOOK)
 
 
 def expire_leases() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import CliCommand, PluginInfo, hookimpl
+from bvo_hookspecs import AsgiMiddleware, CliCommand, PluginInfo, hookimpl
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -23,6 +23,13 @@ def blueprints() -> Iterable[Blueprint]:
     from .api import blueprint, downloads
 
     return [blueprint, downloads]
+
+
+@hookimpl
+def asgi_middlewares() -> Iterable[AsgiMiddleware]:
+    from .lane import wrap
+
+    return [AsgiMiddleware(name="runner_lane", wrap=wrap)]
 
 
 @hookimpl

@@ -61,6 +61,13 @@ class NextJobIn(RunnerMessage):
         load_default=False,
         metadata={"description": "It renews the lease before it starts; until then the claim holds for 15 s"},
     )
+    wait_seconds = fields.Integer(
+        load_default=0,
+        validate=validate.Range(0, 30),
+        metadata={
+            "description": "Where there is no job, wait so long for one; a server that can't wait answers at once"
+        },
+    )
 
 
 class JobProcess(Schema):

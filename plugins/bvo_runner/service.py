@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy import select
 from werkzeug.exceptions import Forbidden, Unauthorized
 
-from bvo import access, registry, settings
+from bvo import access, registry
 from bvo.database import db, transaction
 from bvo_hookspecs import Principal
 from bvo_jobs import execution
+from bvo_jobs.hot import CONFIRM, Claimed
 from bvo_machines.models import Machine
 from bvo_machines.service import find_by_key
 from bvo_robots.models import Robot
@@ -55,9 +56,12 @@ def heartbeat(robot: int, machine_info: str | None, leases: list[dict[str, Any]]
 def next_job(robot: int, *, confirms: bool, key: str | None) -> dict[str, Any]:
     """What a runner gets for `next-job`."""
     claimed = execution.claim(robot, confirms=confirms, key=key)
-    if claimed is None:
-        return {"job": None}
-    job, seconds = claimed.job, settings.read("jobs")
+    return {"job": None} if claimed is None else told(claimed)
+
+
+def told(claimed: Claimed) -> dict[str, Any]:
+    """What the runner gets to know of its job."""
+    job, seconds = claimed.job, claimed.settings
     process = {
         "id": job.process_id,
         "name": job.process.name,
@@ -79,7 +83,7 @@ def next_job(robot: int, *, confirms: bool, key: str | None) -> dict[str, Any]:
             "lease_token": claimed.lease_token,
             "lease_seconds": seconds["lease_seconds"],
             "heartbeat_seconds": min(seconds["heartbeat_seconds"], seconds["lease_seconds"] // 3),
-            "confirm_seconds": None if job.confirmed_at else int(execution.CONFIRM.total_seconds()),
+            "confirm_seconds": None if job.confirmed_at else int(CONFIRM.total_seconds()),
             "timeout_seconds": job.timeout_seconds,
             "process": process,
             "package": package,

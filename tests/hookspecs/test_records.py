@@ -25,6 +25,7 @@ def nothing(*_: Any) -> None:
 VALID: dict[type[Any], dict[str, Any]] = {
     hooks.Action: {"name": "paint", "label": "Paint"},
     hooks.Artifact: {"name": "walls", "label": "Walls"},
+    hooks.AsgiMiddleware: {"name": "fast", "wrap": nothing},
     hooks.AuditSink: {"name": "file", "write": nothing},
     hooks.AuthProvider: {"name": "ldap", "login": nothing},
     hooks.CliCommand: {"name": "hello", "target": "acme.commands:hello", "help": "Greet."},
@@ -72,8 +73,8 @@ def test_a_name_is_a_lower_case_identifier(kind: type[Any], name: Any) -> None:
     ("kind", "values", "message"),
     [
         (hooks.Action, {"operation": "paint"}, "operation 'paint' is none of view, create, edit, delete"),
-        (hooks.AuditSink, {"record": nothing}, "exactly one of `record` and `write`"),
-        (hooks.AuditSink, {"write": None}, "exactly one of `record` and `write`"),
+        (hooks.AuditSink, {"record": nothing}, "exactly one of `row`, `record` and `write`"),
+        (hooks.AuditSink, {"write": None}, "exactly one of `row`, `record` and `write`"),
         (hooks.AuthProvider, {"login": None}, "needs `authenticate`, `login`, or both"),
         (hooks.CliCommand, {"target": "acme.commands"}, "not of the form module.path:attribute"),
         (hooks.CliCommand, {"target": ":hello"}, "not of the form module.path:attribute"),

@@ -21,7 +21,9 @@ from bvo_hookspecs import StartCheck
 from . import web_worker
 from .apps import ready_app, require_migrated
 
-THREADS = 4
+CONNECTIONS = 16_384
+"""So many robots may wait for a job in each web worker, each on a connection of its own."""
+
 WORKER_STOP_SECONDS = 10
 
 
@@ -49,9 +51,10 @@ def serve(host: str, port: int, workers: int) -> None:
         factory=True,
         address=host,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.ASGI,
         workers=workers or (1 if sqlite else 2),
-        blocking_threads=THREADS,
+        backlog=CONNECTIONS,
+        backpressure=CONNECTIONS,
         websockets=False,
         respawn_failed_workers=True,
         workers_kill_timeout=WORKER_STOP_SECONDS,  # else one that does not end keeps the server from stopping

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import signal
+import contextlib
 import sys
-import threading
 
 from flask import Flask
 
+from bvo import asgi
+from bvo.asgi import AsgiApp
+
 from .apps import ready_app
+
+THREADS = 4
+SWITCH_SECONDS = 0.001
+"""A thread that computes lets the event loop in so soon; five times of that is usual, and robots wait for it."""
 
 _parents_app: Flask | None = None
 
@@ -20,27 +25,19 @@ def share(app: Flask) -> None:
     _parents_app = app
 
 
-def load() -> Flask:
-    """The app of this web worker."""
-    _wake_main_thread_for_signals()
-    return _parents_app or ready_app()
+def load() -> AsgiApp:
+    """What this web worker serves."""
+    _raise_open_files()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    return asgi.application(_parents_app or ready_app(), THREADS)
 
 
-def _wake_main_thread_for_signals() -> None:
-    """Hand a signal on to the main thread: it waits in a lock, which only a signal of its own interrupts.
-
-    The kernel may give a signal to any thread, and the server's own threads are not Python's. Without this, about one
-    stop in ten would wait until the worker is killed.
-    """
+def _raise_open_files() -> None:
+    """Each robot that waits for a job has a connection: take as many as this process may."""
     if sys.platform == "win32":
         return
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    main = threading.main_thread().ident or 0
+    import resource
 
-    def hand_on() -> None:
-        number = os.read(reader, 1)[0]
-        signal.pthread_kill(main, number)
-
-    threading.Thread(target=hand_on, name="signals", daemon=True).start()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS allows fewer than it says
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -8,6 +8,8 @@ import threading
 
 import click
 
+from bvo.database import db
+from bvo.wakeups import Wakeups
 from bvo.worker import Worker
 
 from .apps import ready_app, require_migrated
@@ -23,6 +25,8 @@ def worker(until_stdin_closes: bool) -> None:
     app = ready_app()
     with app.app_context():
         require_migrated()
+        engine = db.engine
+    Wakeups(app, engine)
     running = Worker(app)
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, lambda *_: running.stop())

@@ -1,0 +1,415 @@
+"""What every robot asks for all the time: a job, the renewal of its lease, the end of a job. Many of them at once.
+
+Nothing is decided here that `execution`, `eligibility` and `leases` do not say: these are their statements, compiled
+once and sent together. Whatever is not the plain case gives NOT_PLAIN, has changed nothing, and goes the long way
+through `execution`: a claim that is repeated, a process with a limit, a lease that is lost, a robot that comes online.
+
+Rows are locked in the order of jobs, robots, machines, each by id, so that two servers do not wait for each other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+from sqlalchemy import Dialect, Integer, String, Table, bindparam, exists, func, literal, select, update
+
+from bvo import events, leases, tokens
+from bvo.database import UTCDateTime, utcnow
+from bvo.registry import Registry
+from bvo.statements import Call, Connection, Insert, Row, Statement, many, one_of
+from bvo_hookspecs import AuditSink, EntityType, Event, Principal
+from bvo_machines.models import Machine
+from bvo_processes.models import Process
+from bvo_robots.models import Robot
+
+from . import states
+from .eligibility import ACCEPTING, IDLE, READY, RUNNING, first_for
+from .models import Job
+from .service import JobService
+
+CONFIRM = timedelta(seconds=15)
+"""For so long a claim holds that the robot has not confirmed, where it said that it would."""
+
+
+@dataclass(frozen=True)
+class NotPlain:
+    """The answer that says: ask `execution`; with the robot, where it is known."""
+
+    robot_id: int | None = None
+
+
+NOT_PLAIN = NotPlain()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """Who asks: a robot, by the digest of its token; with the client's address and program, for the audit log."""
+
+    token_hash: str
+    ip_address: str | None = None
+    user_agent: str | None = None
+    robot_id: int | None = None
+    """What the message says; it must be the robot's own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimAsk(Ask):
+    confirms: bool = False
+    key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeatAsk(Ask):
+    machine_info: str | None = None
+    leases: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultAsk(Ask):
+    job_id: int
+    lease_token: str | None = None
+    outcome: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Look:
+    """Asks for how many of these robots there is something to do."""
+
+    robot_ids: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A job that a robot has just taken, the secret by which it holds it, and the settings of jobs at that moment."""
+
+    job: Any
+    lease_token: str
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """There is no job for this robot now; `busy`: it would get none anyway."""
+
+    robot_id: int
+    busy: bool
+
+
+@dataclass
+class Batch:
+    """One transaction: what it has told so far, and the settings of jobs as it sees them."""
+
+    connection: Connection
+    settings: Mapping[str, Any]
+    now: datetime = field(default_factory=utcnow)
+    calls: list[Call] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def lease_seconds(self) -> timedelta:
+        return timedelta(seconds=self.settings["lease_seconds"])
+
+
+class HotJobs:
+    """The hot actions of one app, on one kind of database."""
+
+    def __init__(self, known: Registry, dialect: Dialect) -> None:
+        self.entity: EntityType = known.service(JobService).entity
+        self.sinks = list(known.of(AuditSink).values())
+        self.statements = Statements(dialect, self.sinks)
+        self._dialect = dialect
+
+    @property
+    def plain(self) -> bool:
+        """False where something writes the audit log that only knows the long way."""
+        return not any(sink.record for sink in self.sinks)
+
+    def claim(self, batch: Batch, asks: Sequence[ClaimAsk]) -> list[Claimed | NotPlain | Nothing]:
+        """A job for each that may have one, as `execution.claim` gives it."""
+        s = self.statements
+        robots, limits = self._robots(batch, asks, (s.limited, {}))
+        results = [_before(batch, ask, robot, bool(limits)) for ask, robot in zip(asks, robots, strict=True)]
+        taking = [(i, tokens.new("bvol")) for i in _once(robots) if results[i] is None]
+        calls = [(s.take, _taking(batch, asks[i], robots[i], token)) for i, token in taking]
+        taken = batch.connection.run(*calls) if calls else []
+        ids = {i: rows[0]["id"] for (i, _), rows in zip(taking, taken, strict=True) if rows}
+        jobs = self._jobs(batch, s.jobs, list(ids.values())) if ids else {}
+        for i, token in taking:
+            nothing = Nothing(robots[i]["id"], busy=False)
+            results[i] = self._started(batch, asks[i], _told(jobs[ids[i]], robots[i]), token) if i in ids else nothing
+        return [result or NOT_PLAIN for result in results]
+
+    def finish(self, batch: Batch, asks: Sequence[ResultAsk]) -> list[bool | NotPlain]:
+        """True for each result that is accepted, as `execution.finish` accepts it."""
+        s = self.statements
+        robots, rows = self._robots(
+            batch, asks, (s.held, {"ids": many(sorted({a.job_id for a in asks}), self._dialect)})
+        )
+        jobs = {row["id"]: row for row in rows}
+        results: list[bool | NotPlain] = []
+        for ask, robot in zip(asks, robots, strict=True):
+            row = jobs.pop(ask.job_id, None)  # twice in one batch is not plain
+            results.append(self._finished(batch, ask, _told(row, robot)) if row and robot else NOT_PLAIN)
+        return results
+
+    def beat(self, batch: Batch, asks: Sequence[BeatAsk]) -> list[list[int] | NotPlain]:
+        """The ids of the jobs that stay, for each robot that is online already and has lost none."""
+        s = self.statements
+        (robots,) = self._robots(batch, asks)
+        plain = [_may_beat(ask, robot) for ask, robot in zip(asks, robots, strict=True)]
+        renewals = sorted(
+            (job, token, cast(Row, robots[i])["id"])
+            for i, ask in enumerate(asks)
+            if plain[i]
+            for job, token in ask.leases.items()
+        )
+        until = {"now": batch.now, "expires_at": batch.now + batch.lease_seconds}
+        calls: list[Call] = [
+            (s.renew, {**until, "lease_hash": tokens.digest(token), "id": job, "robot": robot})
+            for job, token, robot in renewals
+        ]
+        seen = [cast(Row, robot) for robot, is_plain in zip(robots, plain, strict=True) if is_plain]
+        machines = sorted({robot["machine_id"] for robot in seen if robot["machine_id"]})
+        calls.append((s.seen, {"now": batch.now, "ids": many(sorted({robot["id"] for robot in seen}), self._dialect)}))
+        if machines:
+            calls.append((s.connected, {"now": batch.now, "ids": many(machines, self._dialect)}))
+        rows = batch.connection.run(*calls) if seen else []
+        kept = {(row["id"], renewal[1]) for renewal, found in zip(renewals, rows, strict=False) for row in found}
+        alive = {row["id"] for row in rows[len(renewals)]} if seen else set()
+        return [
+            list(ask.leases)
+            if plain[i] and cast(Row, robots[i])["id"] in alive and all(lease in kept for lease in ask.leases.items())
+            else NOT_PLAIN
+            for i, ask in enumerate(asks)
+        ]
+
+    def look(self, batch: Batch, asks: Sequence[Look]) -> list[tuple[int, list[int]]]:
+        """For each: how many jobs anybody may claim, at most as many as there are robots; who has one of its own."""
+        calls = [
+            call
+            for ask in asks
+            for call in (
+                (self.statements.open, {"robots": len(ask.robot_ids)}),
+                (self.statements.assigned, {"ids": many(ask.robot_ids, self._dialect)}),
+            )
+        ]
+        rows = batch.connection.run(*calls)
+        return [
+            (counts[0]["jobs"], [row["robot_id"] for row in own])
+            for counts, own in zip(rows[::2], rows[1::2], strict=True)
+        ]
+
+    def end(self, batch: Batch) -> None:
+        """Write what the batch has left to write: the rows of its events, and what belongs to them."""
+        if batch.calls:
+            batch.connection.run(*batch.calls)
+        told: dict[str, list[Mapping[str, Any]]] = {}
+        for event in batch.events:
+            for table, values in events.rows(event, self.sinks):
+                told.setdefault(table.name, []).append(values)
+        for name, rows in told.items():
+            batch.connection.insert(self.statements.inserts[name], rows)
+
+    def _robots(self, batch: Batch, asks: Sequence[Ask], *others: Call) -> Any:
+        """The robot behind each token, None where there is none; then the rows of the others."""
+        hashes = many(sorted({ask.token_hash for ask in asks}), self._dialect)
+        rows, *rest = batch.connection.run((self.statements.robots, {"hashes": hashes}), *others)
+        known = {row["api_token_hash"]: row for row in rows}
+        return [[_own(ask, known.get(ask.token_hash)) for ask in asks], *rest]
+
+    def _jobs(self, batch: Batch, statement: Statement, ids: Sequence[int]) -> dict[int, Row]:
+        (rows,) = batch.connection.run((statement, {"ids": many(ids, self._dialect)}))
+        return {row["id"]: row for row in rows}
+
+    def _started(self, batch: Batch, ask: ClaimAsk, job: Any, token: str) -> Claimed:
+        job.robot.current_job_id = job.id
+        if job.timeout_seconds:
+            job.deadline_at = batch.now + timedelta(seconds=job.timeout_seconds)
+            batch.calls.append((self.statements.deadline, {"id": job.id, "deadline": job.deadline_at}))
+        self._tell(batch, ask, "started", job, None)
+        return Claimed(job, token, batch.settings)
+
+    def _finished(self, batch: Batch, ask: ResultAsk, job: Any) -> bool | NotPlain:
+        digest = fingerprint(ask.outcome)
+        if job.robot_id != job.robot.id:
+            return NOT_PLAIN
+        if job.result_fingerprint == digest:
+            return True
+        status = ask.outcome["status"]
+        fits = not ask.lease_token or job.lease_hash == tokens.digest(ask.lease_token)
+        if not fits or not states.allows(job.status, status, states.RESULT):
+            return NOT_PLAIN
+        before = events.snapshot(self.entity, job)
+        values = {**ending(ask.outcome), "finished_at": batch.now, "result_fingerprint": digest}
+        batch.calls.append((self.statements.finish, {"job": job.id, **values}))
+        vars(job).update(values)
+        self._tell(batch, ask, status, job, before)
+        return True
+
+    def _tell(self, batch: Batch, ask: Ask, kind: str, job: Any, before: Mapping[str, Any] | None) -> None:
+        actor = Principal(kind="robot", id=job.robot.id, name=job.robot.name)
+        told = events.words(kind, self.entity, job, actor)
+        after = events.snapshot(self.entity, job)
+        client = {"ip_address": ask.ip_address, "user_agent": ask.user_agent}
+        batch.events.append(events.compose(actor, **told, **client, before=before, after=after))
+
+
+class Statements:
+    """The statements of the hot actions for one kind of database."""
+
+    def __init__(self, dialect: Dialect, sinks: Sequence[AuditSink]) -> None:
+        def compiled(statement: Any) -> Statement:
+            return Statement(statement, dialect)
+
+        some = select(Job.id).where(READY, Job.robot_id.is_(None)).limit(bindparam("robots", type_=Integer)).subquery()
+        self.open = compiled(select(func.count().label("jobs")).select_from(some))
+        own = select(Job.id).where(READY, Job.robot_id == Robot.id).exists()
+        self.assigned = compiled(select(Robot.id.label("robot_id")).where(one_of(Robot.id, "ids", dialect), own))
+        now, job = bindparam("now", type_=UTCDateTime), _columns(Job)
+        process = [column.label(f"{OF_PROCESS}{column.key}") for column in _columns(Process)]
+        of_jobs = select(*job, *process).join(Process).where(one_of(Job.id, "ids", dialect)).order_by(Job.id)
+        facts = (
+            cast(Any, Robot).current_job_id.label("current_job_id"),
+            ACCEPTING.label("accepting"),
+            IDLE.label("idle"),
+        )
+        robots = select(*_columns(Robot), *facts).where(one_of(Robot.api_token_hash, "hashes", dialect, String))
+        self.robots = compiled(robots)
+        self.limited = compiled(
+            select(literal(1).label("found")).where(exists().where(Process.max_running_jobs.is_not(None)))
+        )
+        self.jobs, self.held = compiled(of_jobs), compiled(of_jobs.with_for_update(of=Job))
+        self.take = compiled(_take(now))
+        self.renew = compiled(_renew(now))
+        self.deadline = compiled(_of_job("id", deadline_at=bindparam("deadline", type_=UTCDateTime)))
+        self.finish = compiled(
+            _of_job("job", **{name: bindparam(name, type_=Job.__table__.c[name].type) for name in ENDING})
+        )
+        mine = (one_of(Robot.id, "ids", dialect), Robot.status == "online")
+        seen = _locked(Robot, *mine).values(last_heartbeat=now, updated_at=now)
+        self.seen = compiled(seen.returning(Robot.id))
+        self.connected = compiled(
+            _locked(Machine, one_of(Machine.id, "ids", dialect)).values(
+                status="connected", last_seen_at=now, updated_at=now
+            )
+        )
+        self.inserts = {
+            table.name: Insert(table, list(values), dialect) for table, values in events.rows(_EXAMPLE, sinks)
+        }
+
+
+ENDING = ("status", "result", "error_message", "error_code", "finished_at", "result_fingerprint")
+OF_PROCESS = "of_process_"
+_EXAMPLE = events.compose(
+    Principal(kind="system", id=None, name=""),
+    **dict.fromkeys(
+        ("type", "action", "action_type", "entity_type", "entity_label", "entity_id", "entity_name", "message"), ""
+    ),
+)
+
+
+def fingerprint(outcome: Mapping[str, Any]) -> str:
+    """What tells a result from another one."""
+    return hashlib.sha256(json.dumps(outcome, sort_keys=True).encode()).hexdigest()
+
+
+def ending(outcome: Mapping[str, Any]) -> dict[str, Any]:
+    """What a job keeps of its result. The reference keeps the log's tail inside of it."""
+    result, logs = outcome.get("result"), outcome.get("logs")
+    return {
+        "status": outcome["status"],
+        "result": result if logs is None else {**(result or {}), "logs": logs},
+        "error_message": outcome.get("error_message"),
+        "error_code": outcome.get("error_code"),
+    }
+
+
+def _before(batch: Batch, ask: ClaimAsk, robot: Row | None, limits: bool) -> Claimed | NotPlain | Nothing | None:
+    """What is known before the claim; None where the robot may take on work."""
+    if robot is None:
+        return NOT_PLAIN
+    if limits or (ask.key and not robot["idle"]):
+        return NotPlain(robot["id"])  # of those who have a job, one may ask again for it
+    if not robot["idle"] or not robot["accepting"] or batch.settings["draining"]:
+        return Nothing(robot["id"], busy=True)
+    return None
+
+
+def _may_beat(ask: BeatAsk, robot: Row | None) -> bool:
+    same = robot is not None and (not ask.machine_info or ask.machine_info == robot["machine_info"])
+    return same and cast(Row, robot)["status"] == "online"
+
+
+def _once(robots: Sequence[Row | None]) -> Iterator[int]:
+    """The first of each robot, by the robot's id; a second one in the same batch is not plain."""
+    first = {robot["id"]: i for i, robot in reversed(list(enumerate(robots))) if robot}
+    yield from (first[robot] for robot in sorted(first))
+
+
+def _own(ask: Ask, robot: Row | None) -> Row | None:
+    return robot if robot and ask.robot_id in (None, robot["id"]) else None
+
+
+def _told(row: Row, robot: Row) -> Any:
+    """A job, its process and robot as the read schema wants them."""
+    process = {name.removeprefix(OF_PROCESS): row[name] for name in row if name.startswith(OF_PROCESS)}
+    job = SimpleNamespace(**row)
+    job.process, job.robot = SimpleNamespace(**process), SimpleNamespace(**robot)
+    job.name, job.priority = Job.name.fget(job), Job.priority.fget(job)  # type: ignore[attr-defined]
+    return job
+
+
+def _taking(batch: Batch, ask: ClaimAsk, robot: Row, token: str) -> dict[str, Any]:
+    return {
+        "robot": robot["id"],
+        "now": batch.now,
+        "confirmed_at": None if ask.confirms else batch.now,
+        "claim_key": tokens.digest(ask.key) if ask.key else None,
+        "hash": tokens.digest(token),
+        "expires_at": batch.now + (CONFIRM if ask.confirms else batch.lease_seconds),
+    }
+
+
+def _columns(model: Any) -> list[Any]:
+    return list(model.__table__.c)
+
+
+def _take(now: Any) -> Any:
+    robot = bindparam("robot", type_=Integer)
+    return leases.taking(
+        Job,
+        first_for(robot),
+        lease_hash=bindparam("hash", type_=String),
+        lease_expires_at=bindparam("expires_at", type_=UTCDateTime),
+        status=states.RUNNING,
+        robot_id=robot,
+        started_at=now,
+        confirmed_at=bindparam("confirmed_at", type_=UTCDateTime),
+        claim_key=bindparam("claim_key", type_=String),
+    )
+
+
+def _renew(now: Any) -> Any:
+    mine = (RUNNING, Job.id == bindparam("id", type_=Integer), Job.robot_id == bindparam("robot", type_=Integer))
+    until = bindparam("expires_at", type_=UTCDateTime)
+    confirmed = func.coalesce(Job.confirmed_at, now)
+    hash_ = bindparam("lease_hash", type_=String)
+    return leases.renewing(Job, hash_, *mine, lease_expires_at=until, confirmed_at=confirmed).returning(Job.id)
+
+
+def _of_job(name: str, **values: Any) -> Any:
+    table = cast(Table, Job.__table__)
+    return update(table).where(table.c.id == bindparam(name, type_=Integer)).values(**values)
+
+
+def _locked(model: Any, *conditions: Any) -> Any:
+    """An update of rows that are locked in the order of their ids."""
+    table = model.__table__
+    ids = select(model.id).where(*conditions).order_by(model.id).with_for_update(key_share=True).cte("locked")
+    return update(table).where(table.c.id.in_(select(ids.c.id)))

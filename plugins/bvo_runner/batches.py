@@ -1,0 +1,151 @@
+"""One thread that works for the lane: it takes all requests that wait, and commits them together.
+
+The commit is what takes long, and one is enough for all. Nothing is answered before it. Where a batch fails, each
+request is tried alone; what fails alone, goes through Flask, which says why.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from flask import Flask
+
+from bvo import events, registry, settings
+from bvo.database import db, writing
+from bvo.statements import Connection, Statement
+from bvo_jobs.hot import NOT_PLAIN, Batch, BeatAsk, ClaimAsk, HotJobs, Look, ResultAsk
+
+log = logging.getLogger(__name__)
+
+LARGEST = 64
+LOCK_MILLISECONDS = 500
+"""A batch waits no longer for a row that somebody else has locked: others wait with it."""
+
+Done = Callable[[list[tuple["Request", Any]]], None]
+
+
+class Request:
+    """A result, a beat or a claim, or a result with the claim of the next job; `settle` gets what comes of it."""
+
+    __slots__ = ("asks", "settle")
+
+    def __init__(self, *asks: Any, settle: Callable[[Any], None]) -> None:
+        self.asks = asks
+        self.settle = settle
+
+
+class Batcher:
+    """`done` gets each batch after its commit, in this thread: the results of each request's asks, or NOT_PLAIN."""
+
+    def __init__(self, app: Flask, done: Done) -> None:
+        self._app, self._done = app, done
+        self._queue: SimpleQueue[Request | None] = SimpleQueue()
+        with app.app_context():
+            self.engine = db.engine
+            self.hot = HotJobs(registry.current(), self.engine.dialect)
+            self._settings = Statement(settings.stored("jobs"), self.engine.dialect)
+            self._defaults = settings.defaults("jobs")
+            self._known = registry.current()
+        self._connection: Connection | None = None
+        self._thread = threading.Thread(target=self._run, name="lane", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after what waits now."""
+        self._queue.put(None)
+        self._thread.join(5)
+
+    def put(self, request: Request) -> None:
+        self._queue.put(request)
+
+    def _run(self) -> None:
+        while (first := self._queue.get()) is not None:
+            batch, ended = [first], False
+            while len(batch) < LARGEST and not ended:
+                try:
+                    following = self._queue.get_nowait()
+                except Empty:
+                    break
+                ended = following is None
+                batch += [following] if following else []
+            self._done(self._answered(batch))
+            if ended:
+                break
+        self._disconnect()
+
+    def _answered(self, requests: Sequence[Request]) -> list[tuple[Request, Any]]:
+        try:
+            return self._commit(requests)
+        except Exception as error:
+            self._recover(error)
+            if len(requests) == 1:
+                return [(requests[0], [NOT_PLAIN])]
+        return [pair for request in requests for pair in self._answered([request])]
+
+    def _commit(self, requests: Sequence[Request]) -> list[tuple[Request, Any]]:
+        connection = self._connected()
+        with writing(self.engine):
+            connection.begin()
+            (stored,) = connection.run((self._settings, {}))
+            batch = Batch(connection, {**self._defaults, **{row["name"]: row["value"] for row in stored}})
+            results = _results(self.hot, batch, requests)
+            self.hot.end(batch)
+            connection.commit()
+        self._announce(batch)
+        return list(zip(requests, results, strict=True))
+
+    def _announce(self, batch: Batch) -> None:
+        if batch.events and events.committed.has_receivers_for(self._known):
+            with self._app.app_context():
+                for event in batch.events:
+                    events.announce(event)
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            self._connection = Connection(self.engine)
+            if self._connection.pipelined:
+                self._connection.driver.execute(f"SET lock_timeout = {LOCK_MILLISECONDS}")
+                self._connection.commit()
+        return self._connection
+
+    def _recover(self, error: Exception) -> None:
+        """Undo what the batch has done. A connection that can't do even this is broken: the next batch opens one."""
+        log.info("A batch of the lane failed and is tried in parts: %r", error)
+        try:
+            if self._connection:
+                self._connection.rollback()
+        except Exception:
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        try:
+            if connection:
+                connection.close()
+        except Exception as error:
+            log.debug("The connection of the lane did not close: %r", error)
+
+
+def _results(hot: HotJobs, batch: Batch, requests: Sequence[Request]) -> list[list[Any]]:
+    """What comes of each ask, by kind: what ends jobs before what takes new ones."""
+    results: list[list[Any]] = [[None] * len(request.asks) for request in requests]
+    steps: tuple[tuple[type, Callable[[Batch, Any], Sequence[Any]]], ...] = (
+        (ResultAsk, hot.finish),
+        (BeatAsk, hot.beat),
+        (ClaimAsk, hot.claim),
+        (Look, hot.look),
+    )
+    for kind, work in steps:
+        places = [
+            (i, j) for i, request in enumerate(requests) for j, ask in enumerate(request.asks) if isinstance(ask, kind)
+        ]
+        asks = [requests[i].asks[j] for i, j in places]
+        for (i, j), result in zip(places, work(batch, asks) if asks else (), strict=True):
+            results[i][j] = result
+    return results
