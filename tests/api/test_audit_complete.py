@@ -296,6 +296,10 @@ def pages(trail: Trail, admin: Api) -> None:
     form = {"csrf_token": found[1]}
     answer = browser.post(f"/ui/jobs/{job['id']}/cancel", data=form)
     trail.step("POST /ui/<entity>/<id>/<action>", answer, "job.create", "job.canceled")
+    job = admin.a_job(admin.ok(admin.get("/api/processes"))[0])
+    sheet = Browser(browser).form(f"/ui/jobs/bulk?action=cancel&ids={job['id']}")
+    answer = Browser(browser).send(sheet, 200)
+    trail.step("POST /ui/<entity>/bulk", answer, "job.create", "job.canceled")
     answer = Browser(browser).fill("/ui/queues/new", name="from a page")
     trail.step("POST /ui/<entity>/new", answer, "queue.create")
     answer = Browser(browser).fill(f"{answer.location}/edit", name="from another page")

@@ -58,6 +58,9 @@ ANY_USER = {
     "GET /sdk-auth",
     "GET /ui/",
     "GET /ui/<entity>/",
+    "GET /ui/<entity>/bulk",
+    "GET /ui/<entity>/export.csv",
+    "GET /ui/<entity>/rows",
     "GET /ui/<entity>/<id>",
     "GET /ui/<entity>/<id>/edit",
     "GET /ui/<entity>/<id>/head",
@@ -70,6 +73,7 @@ ANY_USER = {
     "POST /sdk-auth",
     "POST /ui/<entity>/<id>/<action>",
     "POST /ui/<entity>/<id>/edit",
+    "POST /ui/<entity>/bulk",
     "POST /ui/<entity>/new",
     "POST /ui/logout",
 }
