@@ -32,6 +32,7 @@ PUBLIC = {
     "GET /",
     "GET /healthz",
     "GET /ui/forgot",
+    "GET /ui/logged-out",
     "GET /ui/login",
     "GET /ui/reset",
     "GET /ui/static/<path:name>",
@@ -67,6 +68,8 @@ ANY_USER = {
     "GET /ui/<entity>/<id>/panels/<name>",
     "GET /ui/<entity>/new",
     "GET /ui/<entity>/suggestions",
+    "GET /ui/palette",
+    "GET /ui/search",
     "POST /api/auth/logout",
     "POST /api/sdk/auth/confirm",
     "POST /api/sdk/auth/deny",
@@ -105,6 +108,7 @@ ANY_TOKEN = {"GET /api/auth/me"}
 """For users and API tokens, whatever they may do."""
 
 PEOPLE = {
+    "GET /ui/plugins",
     "GET /ui/settings",
     "GET /ui/settings/<group>",
     "POST /api/api-tokens",

@@ -14,7 +14,7 @@ from bvo.entities import ROW
 from bvo.observers import Observers
 from bvo.registry import Registry
 
-from . import assets, bulk, dashboard, errors, exports, forms, headers, lists, pages, sign_in
+from . import assets, bulk, dashboard, errors, exports, finding, forms, headers, lists, pages, plugins_page, sign_in
 from .shell import Shell
 from .text import FILTERS
 
@@ -23,6 +23,10 @@ ROUTES: tuple[tuple[str, str, Callable[..., Any], str], ...] = (
     ("/login", "login", sign_in.form, "GET"),
     ("/login", "log_in", sign_in.log_in, "POST"),
     ("/logout", "log_out", sign_in.log_out, "POST"),
+    ("/logged-out", "logged_out", sign_in.logged_out, "GET"),
+    ("/search", "search", finding.page, "GET"),
+    ("/palette", "palette", finding.results, "GET"),
+    ("/plugins", "plugins", plugins_page.view, "GET"),
     ("/static/<path:name>", "static", assets.view, "GET"),
     ("/<entity>/", "list", lists.show_list, "GET"),
     ("/<entity>/rows", "rows", lists.rows, "GET"),

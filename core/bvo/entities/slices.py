@@ -78,7 +78,9 @@ def sortable(entity: EntityType) -> frozenset[str]:
     """
     if fetches_itself(entity):
         return frozenset()
-    return _indexed(entity.model.__table__) & {*entity.read_schema().dump_fields}
+    table: Table = entity.model.__table__
+    never_null = {column.name for column in table.columns if _can_lead(column)}
+    return ordered_columns(table) & never_null & {*entity.read_schema().dump_fields}
 
 
 def cut(
@@ -183,12 +185,12 @@ def _plain(kind: Any) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _indexed(table: Table) -> frozenset[str]:
+def ordered_columns(table: Table) -> frozenset[str]:
+    """The columns whose order an index of all rows keeps."""
     unique = [list(each.columns) for each in table.constraints if isinstance(each, UniqueConstraint)]
     whole = [list(index.columns) for index in table.indexes if _is_whole(index)]
     in_order = [columns for columns in whole if len(columns) == 1 or columns[1].name == "id"]
-    firsts = {"id"} | {columns[0].name for columns in (*unique, *in_order)}
-    return frozenset(column.name for column in table.columns if column.name in firsts and _can_lead(column))
+    return frozenset({"id"} | {columns[0].name for columns in (*unique, *in_order)})
 
 
 def _is_whole(index: Index) -> bool:

@@ -67,7 +67,7 @@
   // What this page's own script wrote into times is no change.
   const stripped = (cell) => {
     const copy = cell.cloneNode(true);
-    copy.querySelectorAll("time").forEach((time) => { time.removeAttribute("title"); time.textContent = time.dateTime; });
+    copy.querySelectorAll("time").forEach((time) => time.replaceWith(time.dateTime));
     return copy.outerHTML;
   };
   const ask = async () => {
