@@ -18,7 +18,7 @@ from .worker import CORE
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("health", __name__)
-_DATABASE = HealthCheck(name="database", check=lambda: db.session.execute(text("SELECT 1")).close())
+DATABASE = HealthCheck(name="database", check=lambda: db.session.execute(text("SELECT 1")).close())
 
 
 class Health(Schema):
@@ -40,9 +40,9 @@ def healthz() -> tuple[dict[str, Any], int]:
 
     Asks every check. The reasons of failures are in the server's log, not in this public answer.
     """
-    checks = [(CORE, _DATABASE)]
+    checks = [(CORE, DATABASE)]
     checks += [(plugin.info, check) for plugin, check in registry.current().every(HealthCheck)]
-    parts = {check.name: _state(plugin, check) for plugin, check in checks}
+    parts = {check.name: state_of(plugin, check) for plugin, check in checks}
     healthy = all(state == "ok" for state in parts.values())
     return {
         "status": "ok" if healthy else "unhealthy",
@@ -51,7 +51,7 @@ def healthz() -> tuple[dict[str, Any], int]:
     }, 200 if healthy else 503
 
 
-def _state(plugin: PluginInfo, check: HealthCheck) -> str:
+def state_of(plugin: PluginInfo, check: HealthCheck) -> str:
     """Asked each time, without a breaker: whoever asks wants to know when all is well again."""
     try:
         check.check()

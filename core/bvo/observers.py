@@ -11,9 +11,12 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bvo_hookspecs import PluginInfo
+
+from .database import utcnow
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +27,15 @@ BUDGET_SECONDS = 5.0
 
 class ObserverFailed(Exception):
     """An observer raised, or was not called because its breaker is open."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """What an observer failed with last, and when."""
+
+    name: str
+    at: datetime
+    reason: str
 
 
 @dataclass
@@ -42,6 +54,8 @@ class Observers:
 
     def __init__(self) -> None:
         self._breakers: dict[tuple[str, str], _Breaker] = {}
+        self.last: dict[str, Failure] = {}
+        """By plugin, since this process began."""
 
     def call(self, plugin: PluginInfo, name: str, function: Callable[..., Any], *args: Any) -> Any:
         """Call `function` on behalf of `plugin`; `name` is the record's. Returns what it returns."""
@@ -53,8 +67,10 @@ class Observers:
             answer = function(*args)
         except Exception as error:
             breaker.failed()
+            reason = f"{type(error).__name__}: {error}"
+            self.last[plugin.name] = Failure(name=name, at=utcnow(), reason=reason)
             log.exception("%r of the plugin %r failed", name, plugin.name)
-            raise ObserverFailed(f"{name} of the plugin {plugin.name}: {type(error).__name__}: {error}") from error
+            raise ObserverFailed(f"{name} of the plugin {plugin.name}: {reason}") from error
         self._judge(breaker, plugin, name, time.monotonic() - started)
         return answer
 

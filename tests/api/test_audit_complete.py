@@ -319,6 +319,10 @@ def pages(trail: Trail, admin: Api) -> None:
     assert group
     answer = browser.post(f"{queue}/retry-failed", data={**form, "fingerprint": group[1]})
     trail.step("POST /ui/queues/<id>/retry-failed", answer, "queue_item.requeued")
+    job = admin.a_job(admin.ok(admin.get("/api/processes"))[0])
+    sheet = Browser(browser).form(f"/ui/jobs/bulk?action=cancel&ids={job['id']}")
+    answer = Browser(browser).send(sheet, 200)
+    trail.step("POST /ui/<entity>/bulk", answer, "job.create", "job.canceled")
     answer = Browser(browser).fill("/ui/queues/new", name="from a page")
     trail.step("POST /ui/<entity>/new", answer, "queue.create")
     answer = Browser(browser).fill(f"{answer.location}/edit", name="from another page")

@@ -68,7 +68,8 @@ def test_an_old_session_comes_to_the_login_form(visitor: Browser) -> None:
 
 
 def test_signing_out_ends_the_session(signed_in: Browser) -> None:
-    assert signed_in.submit("/ui/", "/ui/logout").location == "/ui/login"
+    assert signed_in.submit("/ui/", "/ui/logout").location == "/ui/logged-out"
+    assert "You are signed out" in signed_in.get("/ui/logged-out").text
     signed_in.get("/ui/", 302)
 
 

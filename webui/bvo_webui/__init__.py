@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import PluginInfo, hookimpl
+from bvo_hookspecs import NavItem, PluginInfo, hookimpl
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -21,3 +21,10 @@ def blueprints() -> Iterable[Blueprint]:
     from . import api_docs, blueprint
 
     return [blueprint.build(), api_docs.build()]
+
+
+@hookimpl
+def navigation() -> Iterable[NavItem]:
+    from .plugins_page import NAV
+
+    return [NAV]

@@ -14,7 +14,7 @@ from bvo.entities import ROW
 from bvo.observers import Observers
 from bvo.registry import Registry
 
-from . import assets, dashboard, details, errors, forms, headers, pages, sign_in
+from . import assets, bulk, dashboard, details, errors, exports, finding, forms, headers, lists, plugins_page, sign_in
 from .shell import Shell
 from .text import FILTERS
 from .values import linked
@@ -24,8 +24,16 @@ ROUTES: tuple[tuple[str, str, Callable[..., Any], str], ...] = (
     ("/login", "login", sign_in.form, "GET"),
     ("/login", "log_in", sign_in.log_in, "POST"),
     ("/logout", "log_out", sign_in.log_out, "POST"),
+    ("/logged-out", "logged_out", sign_in.logged_out, "GET"),
+    ("/search", "search", finding.page, "GET"),
+    ("/palette", "palette", finding.results, "GET"),
+    ("/plugins", "plugins", plugins_page.view, "GET"),
     ("/static/<path:name>", "static", assets.view, "GET"),
-    ("/<entity>/", "list", pages.list_rows, "GET"),
+    ("/<entity>/", "list", lists.show_list, "GET"),
+    ("/<entity>/rows", "rows", lists.rows, "GET"),
+    ("/<entity>/export.csv", "export", exports.export, "GET"),
+    ("/<entity>/bulk", "bulk", bulk.preview, "GET"),
+    ("/<entity>/bulk", "bulk_run", bulk.run, "POST"),
     ("/<entity>/new", "new", forms.new, "GET"),
     ("/<entity>/new", "create", forms.create, "POST"),
     ("/<entity>/suggestions", "suggestions", forms.suggestions, "GET"),

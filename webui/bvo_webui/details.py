@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from flask import flash, make_response, redirect, render_template, request
+from flask import flash, make_response, redirect, render_template
 from markupsafe import Markup
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
@@ -14,6 +14,7 @@ from bvo import access, registry
 from bvo.access import requires
 
 from . import errors, parts
+from .headers import fragment
 from .offers import visible
 from .records import Record, load
 from .shell import list_url
@@ -82,10 +83,7 @@ def live(entity: str, row_id: int) -> Response:
     """All parts, for a page that asks again; unchanged, it is 304 and nothing moves."""
     record = load(visible(entity), row_id)
     page = Page(record, parts.panels(record.entity, row_id, again=True), again=True)
-    response: Response = make_response(render_template("webui/_parts.html", record=page.record, page=page))
-    response.set_etag(page.etag)
-    response.headers["Cache-Control"] = "private, no-cache"
-    return response.make_conditional(request)
+    return fragment(render_template("webui/_parts.html", record=page.record, page=page), page.etag)
 
 
 @requires(None)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+
+from flask import make_response, request
 from werkzeug.wrappers import Response
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -27,3 +30,11 @@ def secure(response: Response) -> Response:
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         response.headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+def fragment(html: str, tag: str = "") -> Response:
+    """A part of a page that a browser may keep, but must ask about: unchanged, it is 304 and nothing moves."""
+    response: Response = make_response(html)
+    response.set_etag(tag or hashlib.sha256(html.encode()).hexdigest()[:16])
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response.make_conditional(request)

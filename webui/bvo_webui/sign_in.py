@@ -45,8 +45,17 @@ def log_in() -> Response:
 
 @requires(None)
 def log_out() -> Response:
-    response = redirect(url_for("webui.login"))
+    response = redirect(url_for("webui.logged_out"))
     sessions.end(response)
+    return response
+
+
+@public
+def logged_out() -> Response:
+    """For those who have signed out; whoever has not goes on to the dashboard."""
+    if _signed_in():
+        return redirect(url_for("webui.dashboard"))
+    response: Response = make_response(render_template("webui/logged_out.html"))
     return response
 
 

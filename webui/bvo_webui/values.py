@@ -21,6 +21,7 @@ Kind = Literal[
     "code", "flag", "grid", "link", "long", "masked", "none", "number", "size", "state", "tags", "text", "time", "tree"
 ]
 LONG_TEXT = 100
+LONG_WORD = 20
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class Value:
         if self.kind == "link" or self.name.endswith("_id"):
             return 0
         return 2 if self.kind == "time" or self.name.endswith("_at") else 1
+
+    @property
+    def short(self) -> bool:
+        """True for text without long words: a narrow column breaks it between them only."""
+        return self.kind in ("text", "link") and all(len(word) <= LONG_WORD for word in str(self.value).split())
 
     @property
     def alarming(self) -> bool:

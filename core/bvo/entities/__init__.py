@@ -8,6 +8,7 @@ from .names import name_of
 from .query import MAX_COUNT, Page, fetch_page, find, offset, scoped
 from .routes import MAX_ID, ROW, blueprints, paging_headers, query_schema, refuse_huge_ids
 from .service import Creates, Deletes, Service, Updates, refuse_when_creating
+from .slices import Order, Slice, cut, every_row, sortable
 
 __all__ = [
     "MAX_COUNT",
@@ -16,11 +17,15 @@ __all__ = [
     "Creates",
     "Deletes",
     "Forgiving",
+    "Order",
     "Page",
     "Service",
+    "Slice",
     "Updates",
     "blueprints",
+    "cut",
     "equals",
+    "every_row",
     "everything",
     "fetch_page",
     "find",
@@ -35,4 +40,5 @@ __all__ = [
     "refuse_when_creating",
     "scoped",
     "search",
+    "sortable",
 ]

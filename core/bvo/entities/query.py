@@ -44,6 +44,21 @@ def scoped(entity: EntityType) -> Select[Any]:
     return entity.scope(access.principal(), select(entity.model))
 
 
+def narrowed(entity: EntityType, arguments: Mapping[str, Any]) -> Select[Any]:
+    """The query for the rows that the principal may see and that fit the type's filters among `arguments`."""
+    query = scoped(entity)
+    for criterion in entity.filters:
+        if arguments.get(criterion.name) is not None:
+            query = criterion.apply(query, arguments[criterion.name])
+    return query
+
+
+def count(entity: EntityType, query: Select[Any]) -> int:
+    """How many rows the query has, counted up to MAX_COUNT + 1."""
+    some = _ids(entity, query).limit(MAX_COUNT + 1).subquery()
+    return db.session.scalar(select(func.count()).select_from(some)) or 0
+
+
 def find(entity: EntityType, row_id: int) -> Any:
     """The row with this id. Raises NotFound where there is none, or none that the principal may see."""
     row = db.session.scalars(scoped(entity).where(entity.model.id == row_id)).one_or_none()
@@ -77,17 +92,14 @@ def offset(arguments: Mapping[str, Any]) -> int:
 
 def _fetch(entity: EntityType, arguments: Mapping[str, Any]) -> Page:
     page, page_size, after = arguments.get("page", 1), arguments["page_size"], arguments.get("after")
-    query = scoped(entity)
-    for criterion in entity.filters:
-        if arguments.get(criterion.name) is not None:
-            query = criterion.apply(query, arguments[criterion.name])
-    total = db.session.scalar(select(func.count()).select_from(_ids(entity, query).limit(MAX_COUNT + 1).subquery()))
+    query = narrowed(entity, arguments)
+    total = count(entity, query)
     ordered = query.order_by(entity.model.id.desc()).offset(offset(arguments)).limit(page_size + 1)
     if after is not None:
         ordered = ordered.where(entity.model.id < after)
     found = list(db.session.scalars(ordered).unique())
     rows = found[:page_size]
-    return Page(rows, page, page_size, total or 0, rows[-1].id if len(found) > page_size else None)
+    return Page(rows, page, page_size, total, rows[-1].id if len(found) > page_size else None)
 
 
 def _ids(entity: EntityType, query: Select[Any]) -> Select[Any]:

@@ -1,0 +1,115 @@
+"""The pages on which many rows are acted upon: first what would be touched, then how it went."""
+
+from __future__ import annotations
+
+import secrets
+
+from flask import make_response, render_template, request
+from werkzeug.exceptions import BadRequest, NotFound
+from werkzeug.wrappers import Response
+
+from bvo import access
+from bvo.access import requires
+from bvo.entities import cut
+from bvo_hookspecs import EntityType
+
+from . import choices
+from .bulk_actions import MAX_ROWS, Deed, candidates, carry_out, deeds
+from .lists import Question, ask_or_refuse, row_of
+from .offers import visible
+from .shell import list_url, title_of
+from .values import detail_url, path_of
+
+FIRST_ROWS = 10
+
+
+@requires(None)
+def preview(entity: str) -> Response:
+    """What would be touched: how many, and the first of them."""
+    kind = visible(entity)
+    deed = _deed(kind, request.args.get("action", ""))
+    question = ask_or_refuse(kind)
+    everything = "all" in request.args
+    ids = _matching(question) if everything else _ids(request.args.getlist("ids"))
+    found = candidates(kind, deed, ids)
+    touched = [each for each in found if each.applies]
+    schema, columns = kind.read_schema(), [choice for choice in choices.of(kind) if choice.shown]
+    page = render_template(
+        "webui/bulk.html",
+        entity=kind,
+        title=title_of(kind),
+        path=path_of(kind),
+        deed=deed,
+        back=question.url,
+        found=found,
+        touched=touched,
+        headings=[choice.label for choice in columns],
+        first=[row_of(kind, schema, each.row, [choice.name for choice in columns]) for each in touched[:FIRST_ROWS]],
+        more=everything and len(ids) == MAX_ROWS,
+        max_rows=MAX_ROWS,
+        key=secrets.token_urlsafe(18),
+    )
+    return make_response(page)
+
+
+@requires(None)
+def run(entity: str) -> Response:
+    """Do it, and tell how it went."""
+    kind = visible(entity)
+    deed = _deed(kind, request.form.get("action", ""))
+    ids = _ids(request.form.get("ids", "").split(","))
+    names = {each.id: each.name for each in candidates(kind, deed, ids)}
+    outcome = carry_out(kind, deed, ids)
+    failed = [
+        {"name": names.get(row_id, f"#{row_id}"), "url": detail_url(kind, row_id), "reason": reason}
+        for row_id, reason in outcome.failed.items()
+    ]
+    page = render_template(
+        "webui/bulk_done.html",
+        entity=kind,
+        title=title_of(kind),
+        path=path_of(kind),
+        deed=deed,
+        back=list_url(kind),
+        outcome=outcome,
+        failed=failed,
+        key=secrets.token_urlsafe(18),
+    )
+    return make_response(page)
+
+
+def _deed(entity: EntityType, name: str) -> Deed:
+    """Raises NotFound where the type has no such action, and Forbidden where the principal may not use it."""
+    allowed = {deed.name: deed for deed in deeds(entity)}
+    if name in allowed:
+        return allowed[name]
+    if name == "delete" and entity.has("delete"):
+        access.require(f"{entity.plural}:delete")
+    for action in entity.actions:
+        if action.name == name:
+            access.require(f"{entity.plural}:{action.operation}")
+    raise NotFound(f"{entity.label} has no action {name!r}.")
+
+
+def _ids(values: list[str]) -> list[int]:
+    """Raises BadRequest where nothing was chosen, or more than can be done at once."""
+    ids = list(dict.fromkeys(int(value) for value in values if value.isascii() and value.isdigit() and len(value) < 10))
+    if not ids:
+        raise BadRequest("Nothing was chosen. Go back, and select the rows that you mean.")
+    if len(ids) > MAX_ROWS:
+        raise BadRequest(f"At most {MAX_ROWS:,} rows can be changed at once.")
+    return ids
+
+
+def _matching(question: Question) -> list[int]:
+    """The first rows that match, as many as can be done at once."""
+    ids: list[int] = []
+    after: str | None = None
+    while len(ids) < MAX_ROWS:
+        arguments = {**question.arguments, "page_size": 200}
+        part = cut(question.entity, arguments, question.order, after=after, counted=False)
+        ids += [row.id for row in part.rows]
+        after = part.after
+        if after is None:
+            break
+    return ids[:MAX_ROWS]
