@@ -87,7 +87,7 @@ def test_the_audit_trail_of_a_job_is_one_click_away(admin: Api, signed_in: Brows
     trail = re.search(r'<a href="([^"]+)">Audit trail</a>', signed_in.get(f"/ui/jobs/{job['id']}").text)
     assert trail
     listed = signed_in.get(trail[1].replace("&amp;", "&")).text
-    assert len(re.findall(r'<tr role="row">\s*<td', listed)) == 1
+    assert listed.count("data-row=") == 1
     assert f"#{job['id']}" in listed
 
 

@@ -351,13 +351,13 @@ def test_fields_that_a_panel_covers_are_left_out_and_the_others_folded(
     app: Flask, admin: Api, signed_in: Browser, contribute: Callable[[Any], None]
 ) -> None:
     template(app, "size.html", "<p>It has a size.</p>")
-    page = f"/ui/machines/{admin.ok(admin.post('/api/machines', {'name': 'host-1', 'mode': 'runner'}))['id']}"
+    page = f"/ui/assets/{admin.ok(admin.post('/api/assets', {'name': 'url', 'type': 'text', 'value': 'x'}))['id']}"
     assert '<details class="card fold"' not in signed_in.get(page).text
-    size = {"name": "size", "entity_type": "machine", "title": "S", "template": "size.html", "covers": ("mode",)}
+    size = {"name": "size", "entity_type": "asset", "title": "S", "template": "size.html", "covers": ("type",)}
     contribute(DetailPanel(**size, context=lambda row_id: {}))
     folded = signed_in.get(page).text.partition('<details class="card fold"')[2]
     assert "<dt>Created</dt>" in folded
-    assert "<dt>Mode</dt>" not in folded
+    assert "<dt>Type</dt>" not in folded
 
 
 def test_what_changes_with_the_row_is_sent_again_after_a_change(admin: Api, signed_in: Browser) -> None:
