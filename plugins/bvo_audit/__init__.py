@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from bvo_hookspecs import AuditSink, EntityType, PeriodicTask, PluginInfo, SettingsGroup, hookimpl
+from bvo_hookspecs import AuditSink, DashboardCard, EntityType, PeriodicTask, PluginInfo, SettingsGroup, hookimpl
 
 
 @hookimpl
@@ -39,3 +39,10 @@ def periodic_tasks() -> Iterable[PeriodicTask]:
     from .retention import prune
 
     return [PeriodicTask(name="prune_audit_log", every=timedelta(minutes=1), run=prune)]
+
+
+@hookimpl
+def dashboard_cards() -> Iterable[DashboardCard]:
+    from .cards import CARD
+
+    return [CARD]

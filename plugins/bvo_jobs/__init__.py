@@ -52,9 +52,13 @@ def settings_groups() -> Iterable[SettingsGroup]:
 
 @hookimpl
 def periodic_tasks() -> Iterable[PeriodicTask]:
+    from .hours import summarise
     from .watchdog import sweep
 
-    return [PeriodicTask(name="sweep_jobs", every=timedelta(seconds=1), run=sweep)]
+    return [
+        PeriodicTask(name="sweep_jobs", every=timedelta(seconds=1), run=sweep),
+        PeriodicTask(name="summarise_job_hours", every=timedelta(minutes=5), run=summarise),
+    ]
 
 
 @hookimpl
@@ -66,6 +70,6 @@ def detail_panels() -> Iterable[DetailPanel]:
 
 @hookimpl
 def dashboard_cards() -> Iterable[DashboardCard]:
-    from .panels import CARDS
+    from .cards import CARDS
 
     return CARDS

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import EntityType, PeriodicTask, PluginInfo, hookimpl
+from bvo_hookspecs import DashboardCard, EntityType, PeriodicTask, PluginInfo, hookimpl
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -36,3 +36,10 @@ def periodic_tasks() -> Iterable[PeriodicTask]:
     from .watchdog import sweep
 
     return [PeriodicTask(name="sweep_queue_items", every=timedelta(seconds=1), run=sweep)]
+
+
+@hookimpl
+def dashboard_cards() -> Iterable[DashboardCard]:
+    from .cards import CARD
+
+    return [CARD]

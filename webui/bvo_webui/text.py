@@ -11,7 +11,7 @@ from typing import Any
 DASH = "\N{EN DASH}"
 SPELLINGS = {"api": "API", "id": "ID", "ip": "IP", "json": "JSON", "os": "OS", "sha256": "SHA-256", "url": "URL"}
 TONES = {
-    "good": "completed succeeded success successful online active enabled ok healthy delivered ready available",
+    "good": "completed succeeded success successful online active enabled ok healthy delivered ready available loaded",
     "bad": "failed error errored lost unhealthy expired rejected crashed dead timed_out",
     "busy": "running in_progress busy claimed starting delivering working processing canceling cancelling",
     "wait": "pending new queued scheduled waiting retrying paused draining",
