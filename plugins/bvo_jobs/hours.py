@@ -47,9 +47,10 @@ def ended(since: datetime) -> dict[datetime, Counter[str]]:
     since = hour_of(since)
     found: dict[datetime, Counter[str]] = {hour: Counter() for hour in _hours(since, hour_of(utcnow()) + HOUR)}
     known = set()
-    for row in db.session.scalars(select(JobHour).where(JobHour.hour >= since)):
-        found.setdefault(row.hour, Counter())[row.status] = row.jobs
-        known.add(row.hour)
+    kept = select(JobHour.hour, JobHour.status, JobHour.jobs).where(JobHour.hour >= since)
+    for hour, status, jobs in db.session.execute(kept):
+        found.setdefault(hour, Counter())[status] = jobs
+        known.add(hour)
     missing = [hour for hour in found if hour not in known]
     for hour in missing[-BATCH:]:
         found[hour] = _counted(db.session, hour, hour + HOUR)
