@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from bvo_hookspecs import AuditSink, DetailPanel, EntityType, PeriodicTask, PluginInfo, SettingsGroup, hookimpl
+from bvo_hookspecs import (
+    AuditSink,
+    DashboardCard,
+    DetailPanel,
+    EntityType,
+    PeriodicTask,
+    PluginInfo,
+    SettingsGroup,
+    hookimpl,
+)
 
 
 @hookimpl
@@ -46,3 +55,10 @@ def detail_panels() -> Iterable[DetailPanel]:
     from .panels import PANELS
 
     return PANELS
+
+
+@hookimpl
+def dashboard_cards() -> Iterable[DashboardCard]:
+    from .cards import CARD
+
+    return [CARD]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import Artifact, PluginInfo, hookimpl
+from bvo_hookspecs import Artifact, DashboardCard, PluginInfo, hookimpl
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -26,3 +26,10 @@ def blueprints() -> Iterable[Blueprint]:
     from .api import blueprint
 
     return [blueprint]
+
+
+@hookimpl
+def dashboard_cards() -> Iterable[DashboardCard]:
+    from .attention import CARD
+
+    return [CARD]

@@ -53,9 +53,13 @@ def settings_groups() -> Iterable[SettingsGroup]:
 
 @hookimpl
 def periodic_tasks() -> Iterable[PeriodicTask]:
+    from .hours import summarise
     from .watchdog import sweep
 
-    return [PeriodicTask(name="sweep_jobs", every=timedelta(seconds=1), run=sweep)]
+    return [
+        PeriodicTask(name="sweep_jobs", every=timedelta(seconds=1), run=sweep),
+        PeriodicTask(name="summarise_job_hours", every=timedelta(minutes=5), run=summarise),
+    ]
 
 
 @hookimpl
@@ -67,6 +71,6 @@ def detail_panels() -> Iterable[DetailPanel]:
 
 @hookimpl
 def dashboard_cards() -> Iterable[DashboardCard]:
-    from .panels import CARDS
+    from .cards import CARDS
 
     return CARDS

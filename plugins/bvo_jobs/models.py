@@ -43,6 +43,7 @@ class Job(Base, Leased):
         Index("ix_jobs_process", "process_id", "id"),
         Index("ix_jobs_robot", "robot_id", "id"),
         Index("ix_jobs_created_at", "created_at"),
+        Index("ix_jobs_finished_at", "finished_at", "status"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -142,6 +143,16 @@ class LostAttempt(Base):
     lost_at: Mapped[datetime] = mapped_column(default=utcnow)
     late_report: Mapped[dict[str, Any] | None] = mapped_column(Json)
     late_at: Mapped[datetime | None]
+
+
+class JobHour(Base):
+    """How many jobs ended in this way within the hour that begins then."""
+
+    __tablename__ = "job_hours"
+
+    hour: Mapped[datetime] = mapped_column(primary_key=True)
+    status: Mapped[str] = mapped_column(primary_key=True)
+    jobs: Mapped[int]
 
 
 def store_key(job_id: int, sha256: str) -> str:

@@ -1,16 +1,16 @@
-"""A job's panels, and the dashboard's cards."""
+"""A job's panels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from bvo.database import db, utcnow
-from bvo_hookspecs import DashboardCard, DetailPanel
+from bvo.database import db
+from bvo_hookspecs import DetailPanel
 
 from . import course, eligibility, log_pages, output, states
 from .models import Job
@@ -60,18 +60,6 @@ def artifacts_panel(job_id: int) -> dict[str, Any]:
     return {"job": job, "artifacts": found, "hidden": not found}
 
 
-def today() -> dict[str, Any]:
-    """Jobs by status among those of the last 24 hours."""
-    recent = select(Job.status, func.count()).where(Job.created_at > utcnow() - timedelta(days=1)).group_by(Job.status)
-    counts = dict(db.session.execute(recent).all())
-    return {"counts": {status: counts.get(status, 0) for status in states.STATES}}
-
-
-def latest() -> dict[str, Any]:
-    """The jobs made last."""
-    return {"jobs": db.session.scalars(select(Job).order_by(Job.id.desc()).limit(10)).unique().all()}
-
-
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:
     return (end - start).total_seconds() if start and end else None
 
@@ -89,22 +77,4 @@ PANELS = (
     replace(_panel("log", "Log", log_panel, 30), refresh=False),
     _panel("data", "Parameters and result", data_panel, 40, "parameters", "result"),
     _panel("artifacts", "Artifacts", artifacts_panel, 50),
-)
-CARDS = (
-    DashboardCard(
-        name="jobs_today",
-        title="Jobs, last 24 hours",
-        template="bvo_jobs/today_card.html",
-        context=today,
-        permission="jobs:view",
-        order=10,
-    ),
-    DashboardCard(
-        name="latest_jobs",
-        title="Latest jobs",
-        template="bvo_jobs/latest_card.html",
-        context=latest,
-        permission="jobs:view",
-        order=30,
-    ),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import DetailPanel, EntityType, PeriodicTask, PluginInfo, hookimpl
+from bvo_hookspecs import DashboardCard, DetailPanel, EntityType, PeriodicTask, PluginInfo, hookimpl
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -44,3 +44,10 @@ def detail_panels() -> Iterable[DetailPanel]:
     from .panels import PANELS
 
     return PANELS
+
+
+@hookimpl
+def dashboard_cards() -> Iterable[DashboardCard]:
+    from .cards import CARD
+
+    return [CARD]

@@ -41,6 +41,12 @@ def test_the_answers_are_a_table_with_a_row_for_each_question() -> None:
     assert "action_type, old range" in run("audit_filters", "--repeat", "2", "--rows", "1000")
 
 
+def test_every_page_is_opened_over_few_rows_and_over_more() -> None:
+    told = json.loads(run("pages", "--small", "--json"))
+    assert (told["rows"], len(told["results"]) > 40) == (1000, True)
+    assert all(result["ratio"] > 0 for result in told["results"])
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_small_run_goes_through_everything_and_judges_nothing(program: str, postgres: PostgresDatabases) -> None:
     databases, subjects = PROGRAMS[program]

@@ -14,13 +14,28 @@ from bvo.entities import ROW
 from bvo.observers import Observers
 from bvo.registry import Registry
 
-from . import assets, bulk, dashboard, details, errors, exports, finding, forms, headers, lists, plugins_page, sign_in
+from . import (
+    assets,
+    bulk,
+    dashboard,
+    details,
+    errors,
+    exports,
+    finding,
+    forms,
+    headers,
+    lists,
+    plugins_page,
+    sign_in,
+    styleguide,
+)
 from .shell import Shell
 from .text import FILTERS
 from .values import linked
 
 ROUTES: tuple[tuple[str, str, Callable[..., Any], str], ...] = (
     ("/", "dashboard", dashboard.view, "GET"),
+    ("/cards", "cards", dashboard.cards, "GET"),
     ("/login", "login", sign_in.form, "GET"),
     ("/login", "log_in", sign_in.log_in, "POST"),
     ("/logout", "log_out", sign_in.log_out, "POST"),
@@ -28,6 +43,7 @@ ROUTES: tuple[tuple[str, str, Callable[..., Any], str], ...] = (
     ("/search", "search", finding.page, "GET"),
     ("/palette", "palette", finding.results, "GET"),
     ("/plugins", "plugins", plugins_page.view, "GET"),
+    ("/styleguide", "styleguide", styleguide.view, "GET"),
     ("/static/<path:name>", "static", assets.view, "GET"),
     ("/<entity>/", "list", lists.show_list, "GET"),
     ("/<entity>/rows", "rows", lists.rows, "GET"),

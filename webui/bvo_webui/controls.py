@@ -10,7 +10,9 @@ from marshmallow import fields, validate
 from werkzeug.datastructures import MultiDict
 
 from bvo import access, registry
-from bvo.entities import fetch_page, name_of
+from bvo.database import db
+from bvo.entities import scoped
+from bvo.entities.names import NAMES
 from bvo_hookspecs import EntityType, Filter
 
 from .text import words
@@ -84,11 +86,12 @@ def _rows(name: str) -> tuple[tuple[str, str], ...]:
     entity = registry.current().of(EntityType).get(name)
     if entity is None or not access.principal().can(f"{entity.plural}:view"):
         return ()
-    page = fetch_page(entity, {"page_size": MAX_CHOICES})
-    if page.next_after is not None:
+    column = next((getattr(entity.model, each) for each in NAMES if each in entity.model.__table__.columns), None)
+    if column is None:
         return ()
-    found = ((str(row["id"]), name_of(row)) for row in entity.read_schema().dump(page.rows, many=True))
-    return tuple(sorted((pair for pair in found if pair[1]), key=lambda pair: pair[1].lower()))
+    named = scoped(entity).with_only_columns(entity.model.id, column).order_by(entity.model.id.desc())
+    found = [(str(row_id), str(text)) for row_id, text in db.session.execute(named.limit(MAX_CHOICES + 1)) if text]
+    return () if len(found) > MAX_CHOICES else tuple(sorted(found, key=lambda pair: pair[1].lower()))
 
 
 def _kind(criterion: Filter) -> Kind:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
+import secrets
 
 from flask import make_response, request
 from werkzeug.wrappers import Response
 
+WORTH_BYTES, LEVEL = 1_000, 5
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -29,6 +33,25 @@ def secure(response: Response) -> Response:
         response.headers.setdefault("Referrer-Policy", "same-origin")
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         response.headers.setdefault("Cache-Control", "no-store")
+    return _packed(response) if response.mimetype == "text/html" else response
+
+
+def _packed(response: Response) -> Response:
+    """Compressed, where it is worth it. An answer to a POST may be kept for another time, and stays as it is.
+
+    A random name of random length is in what is sent: from its size nobody learns what of a page was repeated.
+    """
+    response.vary.add("Accept-Encoding")
+    if request.method != "GET" or response.status_code == 304 or response.is_streamed or response.content_encoding:
+        return response
+    plain = response.get_data()
+    if len(plain) < WORTH_BYTES or request.accept_encodings.quality("gzip") <= 0:
+        return response
+    buffer = io.BytesIO()
+    with gzip.GzipFile(secrets.token_hex(secrets.randbelow(50)), "wb", LEVEL, buffer) as packed:
+        packed.write(plain)
+    response.set_data(buffer.getvalue())
+    response.content_encoding = "gzip"
     return response
 
 

@@ -14,7 +14,7 @@ DASH = "\N{EN DASH}"
 ACRONYMS = "api id ip json mfa os smtp url"
 SPELLINGS = {"sha256": "SHA-256", **{word: word.upper() for word in ACRONYMS.split()}}
 TONES = {
-    "good": "completed succeeded success successful online active enabled ok healthy delivered ready available",
+    "good": "completed succeeded success successful online active enabled ok healthy delivered ready available loaded",
     "bad": "failed error errored lost unhealthy expired rejected crashed dead timed_out",
     "busy": "running in_progress busy claimed starting delivering working processing canceling cancelling",
     "wait": "pending new queued scheduled waiting retrying paused draining",

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from marshmallow import Schema
 from sqlalchemy import (
     Boolean,
     Column,
@@ -78,9 +79,7 @@ def sortable(entity: EntityType) -> frozenset[str]:
     """
     if fetches_itself(entity):
         return frozenset()
-    table: Table = entity.model.__table__
-    never_null = {column.name for column in table.columns if _can_lead(column)}
-    return ordered_columns(table) & never_null & {*entity.read_schema().dump_fields}
+    return _sortable(entity.model.__table__, entity.read_schema)
 
 
 def cut(
@@ -182,6 +181,12 @@ def _value(text: str, kind: Any) -> Any:
 
 def _plain(kind: Any) -> Any:
     return kind.impl if isinstance(kind, TypeDecorator) else kind
+
+
+@lru_cache(maxsize=256)
+def _sortable(table: Table, schema: type[Schema]) -> frozenset[str]:
+    never_null = {column.name for column in table.columns if _can_lead(column)}
+    return ordered_columns(table) & never_null & {*schema().dump_fields}
 
 
 @lru_cache(maxsize=256)

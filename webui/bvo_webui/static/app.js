@@ -55,7 +55,9 @@ const restore = () => {
 document.addEventListener("htmx:beforeSwap", remember);
 document.addEventListener("htmx:afterSwap", () => { restore(); localise(document); });
 // A tab that nobody sees asks nothing.
-document.addEventListener("htmx:beforeRequest", (event) => { if (document.hidden) event.preventDefault(); });
+// Nor are the dashboard's cards changed under somebody's hands.
+const inUse = (part) => part.id === "cards" && (part.contains(document.activeElement) || part.querySelector("details[open]"));
+document.addEventListener("htmx:beforeRequest", (event) => { if (document.hidden || inUse(event.target)) event.preventDefault(); });
 
 restore();
 localise(document);

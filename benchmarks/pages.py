@@ -1,0 +1,154 @@
+"""Do the pages stay fast? Opens every page of the web UI over many rows, and over a hundredth of them.
+
+The two are asked in turns, in one run on one machine. So the ratio tells whether a page gets slower as the tables grow,
+however fast or busy the machine is. The time is the server's: from the request to the last byte, without a network.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import audit_rows
+import click
+import page_rows
+from flask import Flask
+from flask.testing import FlaskClient
+from rich.console import Console
+from rich.table import Table
+
+from bvo import create_app, migrations
+from bvo.database import db
+from bvo_hookspecs import EntityType
+from bvo_jobs import hours
+
+SMALLER = 100
+AUDIT = 10
+"""Rows of the audit log for each job."""
+TARGET_MS = 50.0
+HTML = {"Accept": "text/html"}
+
+
+def pages(app: Flask, jobs: int) -> list[str]:
+    """Every list with and without filters, in each order, and a page in its middle; and every page that is no list."""
+    middle, old = max(1, jobs // 2), "2020-01-01T00:00:00%2B00:00"
+    found = ["/ui/", "/ui/?range=7d", "/ui/?range=30d", "/ui/cards", "/ui/plugins", "/ui/styleguide"]
+    found += ["/ui/search", "/ui/search?q=process", "/ui/search?q=4711", "/ui/palette?q=r", "/ui/settings/general"]
+    found += [f"/ui/jobs/{middle}", f"/ui/jobs/{middle}/edit", "/ui/jobs/new", "/ui/processes/1", "/ui/robots/1"]
+    found += ["/ui/queues/1", "/ui/queue-items/1", "/ui/packages/1", "/ui/audit/7", "/ui/users/1", "/ui/roles/1"]
+    for entity in app.extensions["bvo"].of(EntityType).values():
+        found.append(f"/ui/{entity.plural.replace('_', '-')}/")
+    for query in (
+        *("status=failed", "status=pending", "status=running", "process_id=3", "robot_id=7"),
+        *("process_id=3&status=failed", "sort=id", "sort=created_at", "sort=-created_at", "sort=status"),
+        *("status=failed&sort=created_at", "status=running&sort=-created_at", f"after={middle}", f"before={middle}"),
+        f"sort=created_at&after={middle}:{old}",
+    ):
+        found.append(f"/ui/jobs/?{query}")
+    found += ["/ui/jobs/rows", "/ui/jobs/bulk?action=cancel&all=true&status=pending"]
+    found += ["/ui/queue-items/?queue_id=2&status=new", "/ui/audit/?search=needle", "/ui/audit/?user=robot-0"]
+    return found
+
+
+def site(folder: Path, jobs: int) -> FlaskClient:
+    """An administrator's browser at an app with so many jobs, in a file of its own; one that is there is taken."""
+    values: dict[str, Any] = {
+        "BVO_DATABASE_URL": f"sqlite:///{folder / f'pages-{jobs}.db'}",
+        "BVO_DATA_DIR": folder / f"data-{jobs}",
+    }
+    app = create_app(values)
+    with app.app_context():
+        migrations.upgrade()
+    app = create_app(values)  # anew: in development, the start makes the first user
+    with app.app_context():
+        page_rows.fill(db.engine, jobs)
+        for _ in audit_rows.grow(db.engine, jobs * AUDIT):
+            pass
+        for _ in range(1 + hours.KEPT // hours.HOUR // hours.BATCH):
+            hours.summarise()
+    client = app.test_client()
+    answer = client.post("/ui/login", data={"username": "admin", "password": "admin123"})
+    if answer.status_code != 302:
+        raise click.ClickException(f"Signing in was answered with {answer.status}")
+    return client
+
+
+def milliseconds(client: FlaskClient, path: str) -> tuple[float, float]:
+    """How long the page takes, and how much of that this process computes."""
+    begun, computed = time.perf_counter(), time.process_time()
+    answer = client.get(path, headers=HTML)
+    _ = answer.data
+    if answer.status_code != 200:
+        raise click.ClickException(f"{path} was answered with {answer.status}")
+    return (time.perf_counter() - begun) * 1000, (time.process_time() - computed) * 1000
+
+
+def measure(small: FlaskClient, large: FlaskClient, jobs: int, repeat: int) -> list[dict[str, Any]]:
+    """Open each page of both in turns; the first time, which warms what is cached, is not counted."""
+    results = []
+    asked = zip(pages(small.application, jobs // SMALLER), pages(large.application, jobs), strict=True)
+    for of_small, of_large in asked:
+        taken: tuple[list[float], list[float], list[float]] = ([], [], [])
+        for _ in range(repeat + 1):
+            taken[0].append(milliseconds(small, of_small)[0])
+            for times, value in zip(taken[1:], milliseconds(large, of_large), strict=True):
+                times.append(value)
+        medians = [statistics.median(times[1:]) for times in taken]
+        p95 = statistics.quantiles(taken[1][1:], n=20, method="inclusive")[-1]
+        figures = {"small_ms": medians[0], "large_ms": medians[1], "large_p95_ms": p95, "large_cpu_ms": medians[2]}
+        rounded = {name: round(value, 1) for name, value in figures.items()}
+        results.append({"page": of_large, **rounded, "ratio": round(medians[1] / medians[0], 2)})
+    return results
+
+
+def show(results: list[dict[str, Any]], jobs: int) -> None:
+    title = f"Pages, in milliseconds: {jobs // SMALLER:,} jobs against {jobs:,}; p95 should be at most {TARGET_MS:.0f}"
+    table = Table(title=title)
+    table.add_column("page", overflow="fold")
+    for heading in (f"{jobs // SMALLER:,}", f"{jobs:,}", "p95", "CPU", "ratio"):
+        table.add_column(heading, justify="right")
+    for result in results:
+        figures = [f"{result[name]:.1f}" for name in ("small_ms", "large_ms", "large_p95_ms", "large_cpu_ms")]
+        style = "red" if result["large_p95_ms"] > TARGET_MS else ""
+        table.add_row(result["page"], *figures, f"{result['ratio']:.2f}", style=style)
+    Console(file=sys.stdout).print(table)
+
+
+@click.command()
+@click.option("--rows", default=1_000_000, show_default=True, type=click.IntRange(1000), help="How many jobs.")
+@click.option("--repeat", default=20, show_default=True, type=click.IntRange(2), help="How often each page is opened.")
+@click.option("--small", is_flag=True, help="1,000 jobs, and each page twice: goes through everything, judges nothing.")
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the databases are kept for the next run. Left out: they are removed at the end.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object, instead of a table.")
+def main(rows: int, repeat: int, small: bool, folder: Path | None, as_json: bool) -> None:
+    """Show whether the pages stay fast: each with ROWS jobs and ten times as many audit events, and with a hundredth.
+
+    \b
+    Examples:
+      python benchmarks/pages.py --folder /var/tmp/pages
+      python benchmarks/pages.py --small
+
+    A million jobs with their ten million audit events take some minutes to make, and 9 GB.
+    """
+    rows, repeat = (1000, 2) if small else (rows, repeat)
+    with tempfile.TemporaryDirectory(prefix="bvo-benchmark-") as temporary:
+        kept = folder or Path(temporary)
+        kept.mkdir(parents=True, exist_ok=True)
+        results = measure(site(kept, rows // SMALLER), site(kept, rows), rows, repeat)
+    if as_json:
+        click.echo(json.dumps({"rows": rows, "repeat": repeat, "target_ms": TARGET_MS, "results": results}, indent=2))
+    else:
+        show(results, rows)
+
+
+if __name__ == "__main__":
+    main()
