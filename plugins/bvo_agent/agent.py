@@ -7,16 +7,15 @@ import platform
 import random
 import socket
 import time
-import uuid
 from dataclasses import dataclass
 
+from bvo_agent.claims import Claims
 from bvo_agent.client import Client
 from bvo_agent.errors import Refused, RunnerRefused, Unavailable
 from bvo_agent.heartbeat import Heartbeat
 from bvo_agent.home import Home
 from bvo_agent.job_runner import JobRunner
 from bvo_agent.outbox import UNAUTHORIZED, Outbox
-from bvo_agent.protocol import Job
 from bvo_agent.registration import Registration
 from bvo_agent.retry import backoff
 from bvo_agent.shutdown import Shutdown
@@ -49,16 +48,17 @@ class Agent:
             self._client, settings.home.outbox, settings.home.journals, shutdown, self._registration.renew
         )
         self._heartbeat = Heartbeat(self._client, info)
-        self._jobs = JobRunner(self._client, settings.home, self._heartbeat, self._outbox, shutdown)
+        self._claims = Claims(self._client, shutdown)
+        self._jobs = JobRunner(self._client, settings.home, self._heartbeat, self._outbox, self._claims, shutdown)
         self._delays = backoff()
         self._idle = self._waited = False
-        self._claim_key = _new_key()
 
     def run(self, once: bool) -> bool:
         """Works until the shutdown, with `once` for at most one job; False if that job failed.
 
         Raises RunnerRefused and HomeUnusable.
         """
+        self._claims.ahead = not once
         with self._settings.home.opened():
             self._registration.ensure()
             with self._heartbeat:
@@ -87,35 +87,17 @@ class Agent:
     def _step(self, wait_seconds: int) -> bool | None:
         """Sends what waits in the outbox and the journals, then claims and runs one job; None when there is no work."""
         self._outbox.deliver_all()
-        claimed_at = time.monotonic()
-        job = self._claim(wait_seconds)
-        if job is None:
-            self._waited = 0 < wait_seconds / 2 < time.monotonic() - claimed_at
+        asked_at = time.monotonic()
+        claim = self._claims.take(wait_seconds)
+        if claim is None:
+            self._waited = 0 < wait_seconds / 2 < time.monotonic() - asked_at
             if not self._idle:
                 logger.info("waiting for work")
             self._idle = True
             return None
-        self._idle = False
+        self._idle, job = False, claim.job
         logger.info("claimed job %s (process %r, package %s)", job.id, job.process_name, job.package_name)
-        return self._jobs.run(job, claimed_at)
-
-    def _claim(self, wait_seconds: int) -> Job | None:
-        """A claim whose answer did not arrive is repeated with the same key, and gives the same job.
-
-        Servers that know it wait until there is a job; others answer at once.
-        """
-        body = {"robot_id": self._client.robot_id, "confirms": True, "wait_seconds": wait_seconds}
-        claim = self._client.post("/api/runner/next-job", body, {"Idempotency-Key": self._claim_key}).get("job")
-        self._claim_key = _new_key()
-        try:
-            return Job.from_claim(claim) if claim else None
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            logger.error("the server sent a job that this runner does not understand: %r", error)
-            raise Unavailable("a job was not understood") from error
-
-
-def _new_key() -> str:
-    return str(uuid.uuid4())
+        return self._jobs.run(job, claim.sent_at)
 
 
 def machine_info() -> str:

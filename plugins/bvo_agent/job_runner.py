@@ -9,6 +9,7 @@ from pathlib import Path
 from bvo_agent.artifacts import ArtifactUpload
 from bvo_agent.assets import Assets
 from bvo_agent.channel import Channel
+from bvo_agent.claims import Claims
 from bvo_agent.client import Client
 from bvo_agent.environments import EnvironmentCache
 from bvo_agent.errors import JobFailed, JobInterrupted
@@ -39,6 +40,7 @@ class JobRunner:
     home: Home
     heartbeat: Heartbeat
     outbox: Outbox
+    claims: Claims
     shutdown: Shutdown
 
     def run(self, job: Job, claimed_at: float) -> bool:
@@ -52,7 +54,7 @@ class JobRunner:
             if message is None:
                 logger.warning("job %s: stopped and not reported: %s", job.id, _why(watch))
                 return False
-            self.outbox.deliver(job, message)
+            self.outbox.deliver(job, message, self.claims.report if isinstance(message, Report) else self.client.post)
         return message.completed
 
     def _in_workspace(self, job: Job, watch: Watch) -> Message | None:

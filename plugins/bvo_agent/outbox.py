@@ -18,6 +18,7 @@ from bvo_agent.retry import retrying
 from bvo_agent.shutdown import Shutdown
 
 T = TypeVar("T")
+Post = Callable[[str, dict[str, Any], dict[str, str]], object]
 logger = logging.getLogger(__name__)
 PATIENCE_SECONDS = 600.0
 UNAUTHORIZED = 401
@@ -48,10 +49,10 @@ class Outbox:
             logger.error("job %s: the result could not be written to the disk: %s", job.id, error)
         return entry
 
-    def deliver(self, job: Job, message: Message) -> None:
+    def deliver(self, job: Job, message: Message, post: Post) -> None:
         """Sends one result, for up to 10 minutes; then it stays for `deliver_all`. Raises RunnerRefused."""
         try:
-            self._deliver(self.put(job, message), PATIENCE_SECONDS)
+            self._deliver(self.put(job, message), PATIENCE_SECONDS, post)
         except Unavailable as error:
             logger.warning("job %s: result not delivered yet, kept in %s: %s", job.id, self.folder, error)
 
@@ -63,11 +64,11 @@ class Outbox:
                 logger.error("the result in %s cannot be read and is removed", path)
                 path.unlink()
             elif entry["url"] == self.client.url:
-                self._deliver(entry, patience=0)
+                self._deliver(entry, 0, self.client.post)
         for path in sorted(self.journals.glob("*.json")):
             self._give_up(path)
 
-    def _deliver(self, entry: dict[str, Any], patience: float) -> None:
+    def _deliver(self, entry: dict[str, Any], patience: float, post: Post) -> None:
         job_id = entry["job_id"]
         log = Journal.left(self.journals / f"{job_id}.json")
         if log and log.url == self.client.url:
@@ -75,7 +76,7 @@ class Outbox:
             log.remove()
         path = f"/api/runner/jobs/{job_id}/{entry.get('part', 'update')}"
         try:
-            self._patiently(lambda: self.client.post(path, entry["body"], entry["headers"]), patience)
+            self._patiently(lambda: post(path, entry["body"], entry["headers"]), patience)
             logger.info("job %s: result delivered", job_id)
         except Refused as error:
             logger.error("job %s: the server refused the result: %s", job_id, error)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -32,17 +34,25 @@ class _Full(Exception):
     """Another robot was first to take the last place of a process."""
 
 
-def claim(robot_id: int, *, confirms: bool = False, key: str | None = None) -> Claimed | None:
+def claim(
+    robot_id: int,
+    *,
+    confirms: bool = False,
+    key: str | None = None,
+    first: Callable[[Session], object] = lambda session: None,
+) -> Claimed | None:
     """Give the first of the pending jobs that this robot may run, by priority and age, if it is not busy.
 
     A robot that `confirms` renews before it starts; until then the claim holds for a moment only. Asking again with the
-    same `key` (an Idempotency-Key) gives the same job again: the answer was lost.
+    same `key` (an Idempotency-Key) gives the same job again: the answer was lost. What is to be done `first` is done in
+    the same transaction.
     """
     digest = tokens.digest(key) if key else None
     full: list[int] = []
     while True:
         try:
             with transaction() as session:
+                first(session)
                 again = _again(session, robot_id, confirms, digest)
                 return again or _claim(session, robot_id, confirms, digest, full)
         except _Full as process:
@@ -148,23 +158,29 @@ def renew(robot_id: int, lease_tokens: Mapping[int, str] | None) -> dict[int, st
         }
 
 
-def finish(job_id: int, robot_id: int, lease_token: str | None, outcome: Mapping[str, Any]) -> Job:
+def finish(job_id: int, robot_id: int, lease_token: str | None, outcome: Mapping[str, Any]) -> None:
     """Accept the result of the attempt that holds the job. The same again changes nothing; another is a Conflict.
 
     What an attempt reports after it has lost the job is a Conflict, too, and is kept beside the job.
     """
-    digest = fingerprint(outcome)
-    try:
-        with transaction() as session:
-            known = session.get(
-                Job, job_id, with_for_update={"of": Job}
-            )  # a cancel at the same time waits, or was first
-            if known and known.robot_id == robot_id and known.result_fingerprint == digest:
-                return known
-            return _finished(session, held(job_id, robot_id, lease_token), outcome, digest)
-    except Conflict:
-        attempts.keep_late(job_id, robot_id, lease_token, outcome)
-        raise
+    report = (job_id, robot_id, lease_token, outcome)
+    with _kept_if_late(*report), transaction() as session:
+        _accept(*report, session)
+
+
+def finish_and_claim(
+    job_id: int,
+    robot_id: int,
+    lease_token: str | None,
+    outcome: Mapping[str, Any],
+    *,
+    confirms: bool = False,
+    key: str | None = None,
+) -> Claimed | None:
+    """`finish` and `claim` in one transaction: where the result is refused, nothing is claimed."""
+    report = (job_id, robot_id, lease_token, outcome)
+    with _kept_if_late(*report):
+        return claim(robot_id, confirms=confirms, key=key, first=partial(_accept, *report))
 
 
 def stopped(job_id: int, robot_id: int, lease_token: str | None, words: str) -> None:
@@ -197,7 +213,21 @@ def entity() -> EntityType:
     return registry.current().service(JobService).entity
 
 
-def _finished(session: Session, job: Job, outcome: Mapping[str, Any], digest: str) -> Job:
+@contextmanager
+def _kept_if_late(job_id: int, robot_id: int, lease_token: str | None, outcome: Mapping[str, Any]) -> Iterator[None]:
+    try:
+        yield
+    except Conflict:
+        attempts.keep_late(job_id, robot_id, lease_token, outcome)
+        raise
+
+
+def _accept(job_id: int, robot_id: int, lease_token: str | None, outcome: Mapping[str, Any], session: Session) -> None:
+    digest = fingerprint(outcome)
+    known = session.get(Job, job_id, with_for_update={"of": Job})  # a cancel at the same time waits, or was first
+    if known and known.robot_id == robot_id and known.result_fingerprint == digest:
+        return
+    job = held(job_id, robot_id, lease_token)
     before = events.snapshot(entity(), job)
     states.check(job.status, outcome["status"], states.RESULT)
     job.finished_at, job.result_fingerprint = utcnow(), digest
@@ -205,7 +235,6 @@ def _finished(session: Session, job: Job, outcome: Mapping[str, Any], digest: st
         setattr(job, name, value)
     session.flush()
     events.emit(job.status, entity(), job, before=before)
-    return job
 
 
 def _fits(job: Job, lease_token: str | None) -> bool:

@@ -103,10 +103,14 @@ class Nothing:
 
 @dataclass
 class Batch:
-    """One transaction: what it has told so far, and the settings of jobs as it sees them."""
+    """One transaction: what it has told so far, and the settings of jobs as it sees them.
+
+    `limited`: some process has a limit, and no claim is plain.
+    """
 
     connection: Connection
     settings: Mapping[str, Any]
+    limited: bool
     now: datetime = field(default_factory=utcnow)
     calls: list[Call] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -133,8 +137,9 @@ class HotJobs:
     def claim(self, batch: Batch, asks: Sequence[ClaimAsk]) -> list[Claimed | NotPlain | Nothing]:
         """A job for each that may have one, as `execution.claim` gives it."""
         s = self.statements
-        robots, limits = self._robots(batch, asks, (s.limited, {}))
-        results = [_before(batch, ask, robot, bool(limits)) for ask, robot in zip(asks, robots, strict=True)]
+        self.write(batch)  # a robot is idle once its result is written
+        (robots,) = self._robots(batch, asks)
+        results = [_before(batch, ask, robot) for ask, robot in zip(asks, robots, strict=True)]
         taking = [(i, tokens.new("bvol")) for i in _once(robots) if results[i] is None]
         calls = [(s.take, _taking(batch, asks[i], robots[i], token)) for i, token in taking]
         taken = batch.connection.run(*calls) if calls else []
@@ -205,10 +210,15 @@ class HotJobs:
             for counts, own in zip(rows[::2], rows[1::2], strict=True)
         ]
 
+    def write(self, batch: Batch) -> None:
+        """Write what was put off so far."""
+        calls, batch.calls = batch.calls, []
+        if calls:
+            batch.connection.run(*calls)
+
     def end(self, batch: Batch) -> None:
         """Write what the batch has left to write: the rows of its events, and what belongs to them."""
-        if batch.calls:
-            batch.connection.run(*batch.calls)
+        self.write(batch)
         told: dict[str, list[Mapping[str, Any]]] = {}
         for event in batch.events:
             for table, values in events.rows(event, self.sinks):
@@ -330,11 +340,11 @@ def ending(outcome: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _before(batch: Batch, ask: ClaimAsk, robot: Row | None, limits: bool) -> Claimed | NotPlain | Nothing | None:
+def _before(batch: Batch, ask: ClaimAsk, robot: Row | None) -> Claimed | NotPlain | Nothing | None:
     """What is known before the claim; None where the robot may take on work."""
     if robot is None:
         return NOT_PLAIN
-    if limits or (ask.key and not robot["idle"]):
+    if batch.limited or (ask.key and not robot["idle"]):
         return NotPlain(robot["id"])  # of those who have a job, one may ask again for it
     if not robot["idle"] or not robot["accepting"] or batch.settings["draining"]:
         return Nothing(robot["id"], busy=True)

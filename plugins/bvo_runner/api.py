@@ -96,12 +96,22 @@ def add_artifact(row_id: int) -> Artifact:
 @blueprint.doc(parameters=[execution.LEASE_PARAMETER])
 @blueprint.alt_response(409, description="The job has ended, or another attempt holds it")
 @blueprint.arguments(schemas.UpdateIn)
-@blueprint.response(200, schemas.StatusOut)
+@blueprint.response(200, schemas.UpdateOut)
 def update(data: dict[str, Any], row_id: int) -> Any:
-    """Report the result. The same result again is accepted; another one, or that of a lost attempt, is a conflict"""
-    lease = data.pop("lease_token", None)
-    execution.finish(row_id, service.robot_id(None), request.headers.get(execution.LEASE_HEADER) or lease, data)
-    return {"status": "ok"}
+    """Report the result. The same result again is accepted; another one, or that of a lost attempt, is a conflict
+
+    With `next` the robot also claims its next job, in the same transaction: the answer then has `job`, as that of
+    `next-job` has it, and the Idempotency-Key is that of the claim. Where the result is refused, nothing is claimed.
+    """
+    following, lease = data.pop("next", None), data.pop("lease_token", None)
+    robot = service.robot_id((following or {}).get("robot_id"))
+    report = (row_id, robot, request.headers.get(execution.LEASE_HEADER) or lease, data)
+    if following is None:
+        execution.finish(*report)
+        return {"status": "ok"}
+    key = request.headers.get("Idempotency-Key")
+    claimed = execution.finish_and_claim(*report, confirms=following["confirms"], key=key)
+    return {"status": "ok", **service.told(claimed)}
 
 
 @blueprint.post(f"/jobs/{ROW}/stopped")

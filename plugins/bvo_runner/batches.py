@@ -17,13 +17,18 @@ from flask import Flask
 from bvo import events, registry, settings
 from bvo.database import db, writing
 from bvo.statements import Connection, Statement
-from bvo_jobs.hot import NOT_PLAIN, Batch, BeatAsk, ClaimAsk, HotJobs, Look, ResultAsk
+from bvo_jobs.hot import NOT_PLAIN, Batch, BeatAsk, ClaimAsk, HotJobs, Look, NotPlain, ResultAsk
 
 log = logging.getLogger(__name__)
 
 LARGEST = 64
 LOCK_MILLISECONDS = 500
 """A batch waits no longer for a row that somebody else has locked: others wait with it."""
+
+
+class Mixed(Exception):
+    """A result was accepted whose claim is not plain: Flask does both, in one transaction."""
+
 
 Done = Callable[[list[tuple["Request", Any]]], None]
 
@@ -92,8 +97,9 @@ class Batcher:
         connection = self._connected()
         with writing(self.engine):
             connection.begin()
-            (stored,) = connection.run((self._settings, {}))
-            batch = Batch(connection, {**self._defaults, **{row["name"]: row["value"] for row in stored}})
+            stored, limits = connection.run((self._settings, {}), (self.hot.statements.limited, {}))
+            values = {**self._defaults, **{row["name"]: row["value"] for row in stored}}
+            batch = Batch(connection, values, limited=bool(limits))
             results = _results(self.hot, batch, requests)
             self.hot.end(batch)
             connection.commit()
@@ -133,8 +139,14 @@ class Batcher:
 
 
 def _results(hot: HotJobs, batch: Batch, requests: Sequence[Request]) -> list[list[Any]]:
-    """What comes of each ask, by kind: what ends jobs before what takes new ones."""
+    """What comes of each ask, by kind: what ends jobs before what takes new ones.
+
+    Of a result with a claim both are done, or none; raises Mixed where that is seen too late.
+    """
     results: list[list[Any]] = [[None] * len(request.asks) for request in requests]
+    both = [i for i, request in enumerate(requests) if len(request.asks) > 1]
+    for i in both if batch.limited else ():
+        results[i][0] = NOT_PLAIN
     steps: tuple[tuple[type, Callable[[Batch, Any], Sequence[Any]]], ...] = (
         (ResultAsk, hot.finish),
         (BeatAsk, hot.beat),
@@ -143,9 +155,14 @@ def _results(hot: HotJobs, batch: Batch, requests: Sequence[Request]) -> list[li
     )
     for kind, work in steps:
         places = [
-            (i, j) for i, request in enumerate(requests) for j, ask in enumerate(request.asks) if isinstance(ask, kind)
+            (i, j)
+            for i, request in enumerate(requests)
+            for j, ask in enumerate(request.asks)
+            if isinstance(ask, kind) and not isinstance(results[i][0], NotPlain)
         ]
         asks = [requests[i].asks[j] for i, j in places]
         for (i, j), result in zip(places, work(batch, asks) if asks else (), strict=True):
             results[i][j] = result
+    if any(isinstance(results[i][1], NotPlain) for i in both):
+        raise Mixed
     return results

@@ -90,7 +90,7 @@ class Lane:
         if asked is None:
             return await self._inner(scope, _again(body, receive), send)
         asks, seconds = asked
-        results = await (self._wait(asks[0], seconds, receive) if seconds and len(asks) == 1 else self._work(asks))
+        results = await (self._wait(asks[0], seconds, receive) if seconds else self._work(asks))
         if results is None:
             return None
         if any(isinstance(result, NotPlain) for result in results):
@@ -202,7 +202,7 @@ def _address(scope: Scope, headers: Mapping[str, str], proxy_hops: int) -> str |
     return (scope.get("client") or (None,))[0]
 
 
-def _claim(plain: Plain, data: Mapping[str, Any]) -> tuple[Any, ...]:
+def _claim(plain: Plain, data: Mapping[str, Any]) -> tuple[ClaimAsk]:
     key = plain.headers.get("idempotency-key")
     return (ClaimAsk(**plain.client, robot_id=data.get("robot_id"), confirms=data["confirms"], key=key),)
 
@@ -218,7 +218,8 @@ def _beat(plain: Plain, data: Mapping[str, Any]) -> tuple[Any, ...] | None:
 def _result(plain: Plain, data: dict[str, Any]) -> tuple[Any, ...]:
     lease = plain.headers.get(execution.LEASE_HEADER.lower()) or data.pop("lease_token", None)
     data.pop("lease_token", None)
-    return (ResultAsk(**plain.client, job_id=plain.job_id or 0, lease_token=lease, outcome=data),)
+    claims = _claim(plain, data.pop("next")) if "next" in data else ()
+    return (ResultAsk(**plain.client, job_id=plain.job_id or 0, lease_token=lease, outcome=data), *claims)
 
 
 ASKS: dict[str, Callable[[Plain, Any], tuple[Any, ...] | None]] = {
@@ -233,7 +234,7 @@ def _told(asks: tuple[Any, ...], results: list[Any]) -> dict[str, Any]:
     answer: dict[str, Any] = {}
     for ask, result in zip(asks, results, strict=True):
         if isinstance(ask, ClaimAsk):
-            answer |= service.told(result) if isinstance(result, Claimed) else {"job": None}
+            answer |= service.told(result if isinstance(result, Claimed) else None)
         elif isinstance(ask, BeatAsk):
             answer |= {"status": "ok", "leases": [{"job_id": job, "state": "valid"} for job in result]}
         else:

@@ -55,12 +55,15 @@ class HeartbeatOut(Schema):
     leases = fields.List(fields.Nested(LeaseOut))
 
 
-class NextJobIn(RunnerMessage):
+class ClaimIn(RunnerMessage):
     robot_id = fields.Integer(validate=ID)
     confirms = fields.Boolean(
         load_default=False,
         metadata={"description": "It renews the lease before it starts; until then the claim holds for 15 s"},
     )
+
+
+class NextJobIn(ClaimIn):
     wait_seconds = fields.Integer(
         load_default=0,
         validate=validate.Range(0, 30),
@@ -130,13 +133,20 @@ class UpdateIn(RunnerMessage):
     error_code = fields.String(validate=validate.OneOf((attempts.TIMEOUT,)))
     logs = fields.String(allow_none=True)
     lease_token = fields.String()
+    next = fields.Nested(
+        ClaimIn, metadata={"description": "Claim the next job, too, under the Idempotency-Key of this request"}
+    )
+
+
+class StatusOut(Schema):
+    status = fields.String(validate=validate.Equal("ok"))
+
+
+class UpdateOut(StatusOut):
+    job = fields.Nested(ClaimedJob, allow_none=True, metadata={"description": "Only where `next` was sent"})
 
 
 class StoppedIn(RunnerMessage):
     words = fields.String(
         required=True, validate=validate.Length(1, 500), metadata={"example": "it ended by itself after SIGTERM"}
     )
-
-
-class StatusOut(Schema):
-    status = fields.String(validate=validate.Equal("ok"))

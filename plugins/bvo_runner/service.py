@@ -55,12 +55,13 @@ def heartbeat(robot: int, machine_info: str | None, leases: list[dict[str, Any]]
 
 def next_job(robot: int, *, confirms: bool, key: str | None) -> dict[str, Any]:
     """What a runner gets for `next-job`."""
-    claimed = execution.claim(robot, confirms=confirms, key=key)
-    return {"job": None} if claimed is None else told(claimed)
+    return told(execution.claim(robot, confirms=confirms, key=key))
 
 
-def told(claimed: Claimed) -> dict[str, Any]:
-    """What the runner gets to know of its job."""
+def told(claimed: Claimed | None) -> dict[str, Any]:
+    """What the runner gets to know of its job, or that there is none."""
+    if claimed is None:
+        return {"job": None}
     job, seconds = claimed.job, claimed.settings
     process = {
         "id": job.process_id,

@@ -51,6 +51,7 @@ class ControlPlane:
         self.artifacts: dict[str, bytes] = {}
         self.downloads = 0
         self.claim_keys: list[str | None] = []
+        self.knows_next = True
         self._claims: dict[str, dict[str, Any]] = {}
         self.assets: dict[str, dict[str, Any]] = {}
         self.items: list[dict[str, Any]] = []
@@ -125,6 +126,8 @@ class ControlPlane:
             return 200, {"status": "ok", "leases": leases}
         if path.startswith("/api/runner/queues/"):
             return self._reply_of_a_queue(path)
+        if "next" in body and self.knows_next:
+            return 200, {"status": "ok", "job": self._claimed(headers.get("Idempotency-Key"))}
         return 200, {"status": "ok"}
 
     def _claimed(self, key: str | None) -> dict[str, Any] | None:

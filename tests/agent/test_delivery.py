@@ -11,6 +11,8 @@ import pytest
 from bvo_agent.client import Client
 from bvo_agent.errors import Unavailable
 
+LOST_ANSWER = -1
+
 
 def test_a_result_is_sent_again_until_the_server_takes_it(plane, run_once, home):
     plane.answers["update"] = [0, 503, 429, 500]
@@ -101,6 +103,53 @@ def test_a_failing_claim_is_tried_again(plane, run_once):
     plane.add_job({"main.py": ""})
     assert run_once()
     assert plane.result["status"] == "completed"
+
+
+def test_the_next_job_comes_with_the_answer_to_a_result(plane, start_runner, wait_until):
+    jobs = [plane.add_job({"main.py": ""}) for _ in range(3)]
+    start_runner()
+    wait_until(lambda: len(plane.seen["update"]) == len(jobs))
+    assert len(plane.seen["next-job"]) == 1
+    assert all(update["next"] == {"robot_id": 7, "confirms": True} for update in plane.seen["update"])
+    keys = [headers["Idempotency-Key"] for headers in plane.headers["update"]]
+    assert len({*keys, plane.claim_keys[0]}) == 4
+
+
+def test_an_older_server_takes_the_result_alone(plane, start_runner, wait_until):
+    plane.knows_next = False
+    for _ in range(2):
+        plane.add_job({"main.py": ""})
+    start_runner()
+    wait_until(lambda: len(plane.seen["update"]) == 2)
+    assert len(plane.seen["next-job"]) >= 2
+
+
+@pytest.mark.parametrize("told", [[LOST_ANSWER], [503, LOST_ANSWER, LOST_ANSWER]])
+def test_a_result_whose_answer_is_lost_gives_the_same_next_job_again(plane, start_runner, wait_until, told):
+    plane.answers["update"] = list(told)
+    for _ in range(2):
+        plane.add_job({"main.py": "print('ran')"})
+    start_runner()
+    wait_until(lambda: plane.headers["update"] and plane.headers["update"][-1]["X-Lease-Token"] == "lease-2-again")
+    assert len(plane.seen["next-job"]) == 1
+
+
+def test_a_refusal_that_may_be_the_claims_does_not_cost_the_result(plane, start_runner, wait_until):
+    plane.answers["update"] = [422]
+    plane.add_job({"main.py": "print('kept')"})
+    start_runner()
+    wait_until(lambda: plane.seen["update"])
+    assert plane.result["logs"] == "kept\n"
+    assert "next" not in plane.result
+
+
+def test_a_next_job_that_is_not_understood_does_not_cost_the_result(plane, start_runner, wait_until):
+    plane.add_job({"main.py": ""})
+    plane.add_job({"main.py": ""}, process=None)
+    plane.add_job({"main.py": ""})
+    start_runner()
+    wait_until(lambda: len(plane.seen["update"]) == 2)
+    assert [headers["X-Lease-Token"] for headers in plane.headers["update"]] == ["lease-1", "lease-3"]
 
 
 def test_a_server_that_does_not_answer_is_unavailable():

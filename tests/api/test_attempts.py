@@ -247,6 +247,48 @@ def test_a_claim_that_comes_late_takes_a_confirmed_job_from_nobody(fleet: Fleet)
     robot.ok(finish(robot, job))
 
 
+def follow(robot: Api, job: Any, key: str = "", **following: Any) -> Any:
+    """Report the result and ask for the next job."""
+    headers = {"X-Lease-Token": job["lease_token"], **({"Idempotency-Key": key} if key else {})}
+    body = {"status": "completed", "next": following}
+    return robot.post(f"/api/runner/jobs/{job['id']}/update", body, headers=headers)
+
+
+def test_with_its_result_a_robot_gets_its_next_job(fleet: Fleet) -> None:
+    jobs, (_, robot) = [fleet.job(), fleet.job()], fleet.admin.a_robot()
+    answer = robot.ok(follow(robot, claim(robot), confirms=True))
+    assert (answer["status"], answer["job"]["id"], answer["job"]["confirm_seconds"]) == ("ok", jobs[1]["id"], 15)
+    assert [fleet.now(job)["status"] for job in jobs] == ["completed", "running"]
+    assert robot.ok(follow(robot, answer["job"])) == {"status": "ok", "job": None}
+
+
+def test_a_result_with_a_claim_that_is_repeated_with_its_key_gives_the_same_job(fleet: Fleet) -> None:
+    jobs, (_, robot) = [fleet.job(), fleet.job(), fleet.job()], fleet.admin.a_robot()
+    first = claim(robot)
+    answers = [robot.ok(follow(robot, first, "k1")) for _ in range(2)]
+    assert [answer["job"]["id"] for answer in answers] == [jobs[1]["id"]] * 2
+    refused(finish(robot, answers[0]["job"]), 409)
+    robot.ok(finish(robot, answers[1]["job"]))
+
+
+def test_a_result_that_is_refused_claims_nothing(fleet: Fleet) -> None:
+    first, second, (_, robot) = fleet.job(), fleet.job(), fleet.admin.a_robot()
+    stale = fleet.lose(robot)
+    refused(follow(robot, stale), 409)
+    refused(follow(robot, stale, robot_id=99), 403)
+    assert [fleet.now(job)["status"] for job in (first, second)] == ["failed", "pending"]
+    (lost,) = fleet.lost(first)
+    assert lost["late_report"] == {"status": "completed"}
+
+
+def test_a_claim_that_is_refused_accepts_no_result(fleet: Fleet) -> None:
+    job, (_, robot) = fleet.job(), fleet.admin.a_robot()
+    claimed = claim(robot)
+    refused(follow(robot, claimed, robot_id=99), 403)
+    refused(follow(robot, claimed, robot_id="x"), 422)
+    assert fleet.now(job)["status"] == "running"
+
+
 # --- giving up
 
 

@@ -60,9 +60,9 @@ class Side:
         leases = [{"job_id": job["id"], "lease_token": job["lease_token"]} for job in jobs]
         return self.post("heartbeat", {"robot_id": robot + 1, "machine_info": "HOST", "leases": leases}, robot)
 
-    def update(self, job: Any, robot: int = 0, **outcome: Any) -> Answer:
-        lease = {LEASE.replace("-", "_"): job["lease_token"]}
-        return self.post(f"jobs/{job['id']}/update", {"status": "completed", **outcome}, robot, **lease)
+    def update(self, job: Any, robot: int = 0, key: str = "", **outcome: Any) -> Answer:
+        headers = {LEASE.replace("-", "_"): job["lease_token"], KEY.replace("-", "_"): key}
+        return self.post(f"jobs/{job['id']}/update", {"status": "completed", **outcome}, robot, **headers)
 
     def told(self) -> list[Any]:
         """All answers and rows, without what differs from run to run."""
@@ -155,6 +155,25 @@ def bad(side: Side) -> None:
     side.post("next-job", {}, X_Request_ID="not mine")
 
 
+def followed(side: Side) -> None:
+    side.beat()
+    for _ in range(3):
+        side.job()
+    following = {"next": {"confirms": True, "robot_id": 1}}
+    first = side.claim()
+    second = side.update(first, key="k1", **following).json["job"]
+    side.update(first, key="k1", **following)  # the answer was lost: the same job, under a new lease
+    side.update(second, **following)
+    side.update(first, **following)  # the first has ended already, and the robot runs another job
+    assert side.update(second, 1, **following).status == 403
+    side.update(second, 1, next={})
+    third = side.claim(1)
+    side.update(third, 1, next={"robot_id": 1})
+    side.update(third, 1, next={"robot_id": "x"})
+    side.update(third, 1, next=None)
+    assert side.update(third, 1, next={"wait_seconds": 30}).json["job"] is None
+
+
 def limited(side: Side) -> None:
     side.beat()
     body = {name: side.process[name] for name in ("name", "package_id", "script_path")}
@@ -163,6 +182,8 @@ def limited(side: Side) -> None:
     side.job()
     assert side.claim()
     assert side.claim(1) is None
+    running = side.admin.ok(side.admin.get("/api/jobs/1"))
+    side.update({**running, "lease_token": ""}, next={})
 
 
 def drained(side: Side) -> None:
@@ -176,7 +197,7 @@ def drained(side: Side) -> None:
     assert side.claim()["lease_seconds"] == 90
 
 
-@pytest.mark.parametrize(("story", "answered"), [(good, 9), (bad, 4), (limited, 0), (drained, 3)])
+@pytest.mark.parametrize(("story", "answered"), [(good, 9), (bad, 4), (followed, 5), (limited, 0), (drained, 3)])
 def test_the_lane_answers_as_flask_does(
     sides: tuple[Side, Side], taken: list[str], story: Callable[[Side], None], answered: int
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -280,6 +281,7 @@ def test_in_production_a_server_starts_once_it_is_migrated_and_has_an_administra
             == 401
         )
     assert "Traceback" not in server.log()
+    assert "was killed" not in server.log()
 
 
 @contextmanager
@@ -293,6 +295,12 @@ def worker(*arguments: str, **values: object) -> Iterator[subprocess.Popen[str]]
             yield process
         finally:
             process.kill()
+
+
+def of(site: Site, sqlite: SqliteDatabases, tmp_path: Path) -> dict[str, object]:
+    """The environment of a worker that loads the site's plugin."""
+    path = os.pathsep.join(filter(None, (str(site.folder), os.environ.get("PYTHONPATH"))))
+    return {"BVO_DATABASE_URL": sqlite.fresh(), "BVO_DATA_DIR": tmp_path / "data", "PYTHONPATH": path}
 
 
 def end_by_signal(process: subprocess.Popen[str]) -> None:
@@ -319,10 +327,35 @@ def test_a_worker_works_until_it_is_told_to_stop(
         "@hookimpl\ndef periodic_tasks():\n"
         "  return [PeriodicTask(name='work', every=timedelta(hours=1), run=work)]\n"
     )
-    values = {"BVO_DATABASE_URL": sqlite.fresh(), "BVO_DATA_DIR": tmp_path / "data", "PYTHONPATH": site.folder}
-    with worker(*arguments, **values) as process:
+    with worker(*arguments, **of(site, sqlite, tmp_path)) as process:
         assert process.stderr
         assert process.stderr.readline() == "at work\n"
         end(process)
         assert process.wait(20) == 0
         assert "Traceback" not in process.stderr.read()
+
+
+def test_a_worker_whose_server_ends_while_it_starts_ends_too(
+    site: Site, sqlite: SqliteDatabases, tmp_path: Path
+) -> None:
+    site.install("import sys, threading\nprint('starts', file=sys.stderr, flush=True)\nthreading.Event().wait()\n")
+    with worker("--until-stdin-closes", **of(site, sqlite, tmp_path)) as process:
+        assert process.stderr
+        assert process.stderr.readline() == "starts\n"
+        end_by_stdin(process)
+        assert process.wait(20) == -signal.SIGTERM
+
+
+def test_the_end_of_a_worker_does_not_look_for_garbage_in_the_whole_app(
+    site: Site, sqlite: SqliteDatabases, tmp_path: Path
+) -> None:
+    site.install(
+        "import gc, sys\nfrom datetime import timedelta\n"
+        "@hookimpl\ndef plugin_info(): return PluginInfo(name='acme', summary='')\n"
+        "def work(): print(len(gc.get_objects()) < gc.get_freeze_count(), file=sys.stderr, flush=True)\n"
+        "@hookimpl\ndef periodic_tasks():\n"
+        "  return [PeriodicTask(name='work', every=timedelta(hours=1), run=work)]\n"
+    )
+    with worker(**of(site, sqlite, tmp_path)) as process:
+        assert process.stderr
+        assert process.stderr.readline() == "True\n"

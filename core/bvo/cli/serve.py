@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from bvo_hookspecs import StartCheck
 
 from . import web_worker
 from .apps import ready_app, require_migrated
+
+log = logging.getLogger(__name__)
 
 CONNECTIONS = 16_384
 """So many robots may wait for a job in each web worker, each on a connection of its own."""
@@ -101,4 +104,5 @@ def _background_worker() -> Iterator[None]:
         try:
             process.wait(WORKER_STOP_SECONDS)
         except subprocess.TimeoutExpired:
+            log.warning("The background worker did not end within %s s and was killed", WORKER_STOP_SECONDS)
             process.kill()

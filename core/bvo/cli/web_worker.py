@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import sys
 
 from flask import Flask
@@ -20,16 +21,23 @@ _parents_app: Flask | None = None
 
 
 def share(app: Flask) -> None:
-    """Let web workers that are forks of this process use its app instead of building it again."""
+    """Let web workers that are forks of this process use its app instead of building it again.
+
+    The app lives as long as the process, so the garbage collector need not look at it: neither now, which would copy
+    the memory that forks share, nor at the end, where it would take longer than all the rest.
+    """
     global _parents_app
     _parents_app = app
+    gc.freeze()
 
 
 def load() -> AsgiApp:
     """What this web worker serves."""
     _raise_open_files()
     sys.setswitchinterval(SWITCH_SECONDS)
-    return asgi.application(_parents_app or ready_app(), THREADS)
+    served = asgi.application(_parents_app or ready_app(), THREADS)
+    gc.freeze()
+    return served
 
 
 def _raise_open_files() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
@@ -22,19 +23,21 @@ def worker(until_stdin_closes: bool) -> None:
 
     Any number of workers may run against one database; `bvo serve` brings one of its own.
     """
+    if until_stdin_closes:
+        threading.Thread(target=_stop_with_stdin, daemon=True).start()
     app = ready_app()
     with app.app_context():
         require_migrated()
         engine = db.engine
+    gc.freeze()  # as web_worker does
     Wakeups(app, engine)
     running = Worker(app)
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, lambda *_: running.stop())
-    if until_stdin_closes:
-        threading.Thread(target=_stop_with_stdin, args=(running,), daemon=True).start()
     running.run()
 
 
-def _stop_with_stdin(running: Worker) -> None:
+def _stop_with_stdin() -> None:
+    """As SIGTERM does: at once where the worker has not begun, else after its step."""
     sys.stdin.read()
-    running.stop()
+    signal.raise_signal(signal.SIGTERM)
