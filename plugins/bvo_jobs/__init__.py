@@ -25,7 +25,7 @@ def plugin_info() -> PluginInfo:
     return PluginInfo(
         name="jobs",
         summary="Executions of processes on robots",
-        requires=("processes", "robots", "packages", "settings"),
+        requires=("processes", "robots", "machines", "packages", "settings"),
     )
 
 

@@ -7,20 +7,24 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from bvo import create_app, registry
-from bvo.database import db
+from bvo.database import db, utcnow
+from bvo_jobs.models import Job
 from bvo_robots.service import RobotService
 from bvo_runner import lane
 from conftest import token_of
 from support.api import Api
 from support.asgi import Answer, Served
 from support.databases import Databases
+from support.servers import Server
 from support.state import State
 
 TOKEN, LEASE, KEY = "X-Robot-Token", "X-Lease-Token", "Idempotency-Key"
@@ -78,7 +82,7 @@ def sides(databases: Databases, tmp_path: Path) -> Iterator[tuple[Side, Side]]:
         made = []
         for switch in ("on", "off"):
             values = {"BVO_DATABASE_URL": databases.fresh(), "BVO_DATA_DIR": tmp_path / switch}
-            app = create_app({**values, "BVO_RUNNER_LANE": switch})
+            app = create_app({**values, "BVO_RUNNER_LANE": switch, "BVO_PROXY_HOPS": "1"})
             stack.callback(_dispose, app)
             made.append(Side(app, stack.enter_context(Served(app))))
         yield made[0], made[1]
@@ -197,7 +201,19 @@ def drained(side: Side) -> None:
     assert side.claim()["lease_seconds"] == 90
 
 
-@pytest.mark.parametrize(("story", "answered"), [(good, 9), (bad, 4), (followed, 5), (limited, 0), (drained, 3)])
+def proxied(side: Side) -> None:
+    side.beat()
+    for seen in ("192.0.2.1", "192.0.2.1, 192.0.2.2", " 192.0.2.3 ,2001:db8::1 ", "", ","):
+        side.job()
+        job = side.post("next-job", {}, X_Forwarded_For=seen).json["job"]
+        side.post(f"jobs/{job['id']}/update", {"status": "completed"}, X_Forwarded_For=seen)
+    told = {row["ip_address"] for row in side.state.rows("audit_events")}
+    assert {"192.0.2.1", "192.0.2.2", "2001:db8::1", "127.0.0.1"} <= told
+
+
+@pytest.mark.parametrize(
+    ("story", "answered"), [(good, 9), (bad, 4), (followed, 5), (limited, 0), (drained, 3), (proxied, 10)]
+)
 def test_the_lane_answers_as_flask_does(
     sides: tuple[Side, Side], taken: list[str], story: Callable[[Side], None], answered: int
 ) -> None:
@@ -311,6 +327,37 @@ def test_at_the_end_of_the_server_all_that_wait_are_answered(databases: Database
             side = Side(app, served)
             answer = wait(side)
         assert answer.result(0).json == {"job": None}
+
+
+def test_a_job_that_another_server_was_asked_for_comes_at_once(
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bvo_runner.waiting.LOOK_SECONDS", 1000.0)  # what comes, comes by the hint alone
+    values = {"BVO_DATABASE_URL": databases.fresh(), "BVO_DATA_DIR": tmp_path / "data"}
+    app = create_app(values)
+    with ExitStack() as stack:
+        stack.callback(_dispose, app)
+        side = Side(app, stack.enter_context(Served(app)))
+        side.beat()
+        other = stack.enter_context(Server(tmp_path, **values))
+        other.log_in()
+        answer = wait(side)
+        job = other.call("POST", "/api/jobs", json={"process_id": side.process["id"]})
+        assert job_of(answer)["id"] == job["id"]
+
+
+def test_settings_are_in_force_with_the_next_beat(side: Side) -> None:
+    side.job()
+    side.job()
+    first = side.claim()
+    side.admin.ok(side.admin.put("/api/settings/jobs", {"lease_seconds": 300, "heartbeat_seconds": 7}))
+    side.beat(first)
+    with side.admin.client.application.app_context():
+        until = db.session.scalar(select(Job.lease_expires_at).where(Job.id == first["id"]))
+    assert until is not None
+    assert until > utcnow() + timedelta(seconds=200)
+    following = side.update(first, next={}).json["job"]
+    assert (following["lease_seconds"], following["heartbeat_seconds"]) == (300, 7)
 
 
 def test_how_long_to_wait_is_bounded(side: Side) -> None:
