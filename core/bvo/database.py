@@ -100,6 +100,7 @@ def init_app(app: Flask, config: Config) -> None:
             options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
         app.config["SQLALCHEMY_ENGINES"] = {"default": options}
         db.init_app(app)
+        app.teardown_appcontext(_leave_broken_connections)  # runs before the one of db
     except ImportError as error:
         raise StartupError(
             f"BVO_DATABASE_URL needs the driver {error.name}, which is not installed."
@@ -199,6 +200,14 @@ def after_commit(callback: Callable[[], None]) -> None:
     if waiting is None:
         raise RuntimeError("after_commit needs a transaction: call it inside of `with transaction()`")
     waiting.append(callback)
+
+
+def _leave_broken_connections(error: BaseException | None) -> None:
+    """Let a session go whose connection broke: to close it would raise, and the answer that is ready would be lost."""
+    try:
+        db.session.rollback()
+    except DBAPIError:
+        db.session.invalidate()
 
 
 def check_reachable(config: Config) -> None:

@@ -6,9 +6,8 @@ SKIP LOCKED, on SQLite the writing transaction already excludes everyone else.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,8 +18,6 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from . import tokens
 from .database import utcnow
 
-JUMP = timedelta(seconds=5)
-"""The wall clock and the monotonic one may differ by so much between two looks; more is a jump."""
 MAX_DELAY = timedelta(hours=1)
 
 
@@ -97,11 +94,6 @@ def expired(model: Any) -> ColumnElement[bool]:
     return condition
 
 
-def has_expired(row: Leased) -> bool:
-    """The same of one row that was read."""
-    return row.lease_expires_at is not None and row.lease_expires_at < utcnow()
-
-
 def backoff(seconds: int, attempt: int) -> timedelta:
     """How long to wait after this attempt (from 1) has failed: `seconds`, then twice as long each time.
 
@@ -109,24 +101,3 @@ def backoff(seconds: int, attempt: int) -> timedelta:
     """
     first = timedelta(seconds=seconds)
     return min(first * (1 << min(attempt - 1, 16)), max(first, MAX_DELAY))
-
-
-@dataclass
-class Clock:
-    """Sees jumps of the wall clock: it compares how far it and the monotonic clock went since the last look.
-
-    A watchdog that looks for what has expired asks it first: after a jump every lease would seem to be over.
-    """
-
-    _wall: datetime = field(default_factory=utcnow)
-    _steady: float = field(default_factory=time.monotonic)
-
-    def is_due(self, seconds: float) -> bool:
-        """True where the last look at the clocks was so long ago."""
-        return time.monotonic() - self._steady >= seconds
-
-    def jumped(self) -> bool:
-        wall, steady = utcnow(), time.monotonic()
-        drift = (wall - self._wall) - timedelta(seconds=steady - self._steady)
-        self._wall, self._steady = wall, steady
-        return abs(drift) > JUMP

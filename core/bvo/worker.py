@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from flask import Flask
 
 from bvo_hookspecs import PeriodicTask, PluginInfo
 
-from . import idempotency_keys, logs, outbox, registry, session_store, throttle
+from . import clock, idempotency_keys, logs, outbox, registry, session_store, throttle
 from .observers import ObserverFailed, Observers
 
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.5
+CALM_SECONDS = 5.0
+"""After a jump of the wall clock: until then what was under way has ended, and with it what still had the old time."""
 CORE = PluginInfo(name="core", summary="The kernel")
 CORE_TASKS = (
     PeriodicTask(name="prune_outbox", every=timedelta(hours=1), run=outbox.prune),
@@ -29,9 +32,12 @@ CORE_TASKS = (
 
 @dataclass
 class _Scheduled:
+    """`recounts`: when to run `after_jump`, on the monotonic clock. The task itself waits until none is left."""
+
     plugin: PluginInfo
     task: PeriodicTask
     due: float
+    recounts: list[float] = field(default_factory=list)
 
 
 class Worker:
@@ -68,12 +74,32 @@ class Worker:
             return 0
 
     def _run_due(self) -> None:
+        if clock.guard.look():
+            self._plan_recounts()
         for scheduled in self._scheduled:
-            if time.monotonic() < scheduled.due:
-                continue
-            scheduled.due = time.monotonic() + scheduled.task.every.total_seconds()
-            try:
-                with self._app.app_context():  # a session of its own: what one task leaves broken harms no other
-                    self._observers.call(scheduled.plugin, scheduled.task.name, scheduled.task.run)
-            except ObserverFailed:
-                continue  # logged there; it is due again in its own time
+            if scheduled.recounts:
+                self._recount(scheduled)
+            elif time.monotonic() >= scheduled.due:
+                scheduled.due = time.monotonic() + scheduled.task.every.total_seconds()
+                self._succeeds(scheduled, scheduled.task.run)  # else it is due again in its own time
+
+    def _plan_recounts(self) -> None:
+        """At once, so that nothing expires; and once more for requests that had the time of before the jump."""
+        log.warning("The wall clock has jumped: leases, waits and the like count anew")
+        for scheduled in self._scheduled:
+            if scheduled.task.after_jump:
+                scheduled.recounts = [time.monotonic(), time.monotonic() + CALM_SECONDS]
+
+    def _recount(self, scheduled: _Scheduled) -> None:
+        recount = scheduled.task.after_jump
+        if recount and time.monotonic() >= scheduled.recounts[0] and self._succeeds(scheduled, recount):
+            scheduled.recounts.pop(0)
+
+    def _succeeds(self, scheduled: _Scheduled, run: Callable[[], None]) -> bool:
+        """Run it; False where it failed, which is logged."""
+        try:
+            with self._app.app_context():  # a session of its own: what one task leaves broken harms no other
+                self._observers.call(scheduled.plugin, scheduled.task.name, run)
+        except ObserverFailed:
+            return False
+        return True

@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class PeriodicTask:
-    """Work that every worker process repeats. It must be safe to run in several workers at once: guard it in SQL."""
+    """Work that every worker process repeats. It must be safe to run in several workers at once: guard it in SQL.
+
+    A task that ends what has expired gives `after_jump`: what runs instead for a few seconds where the server's wall
+    clock was set forth or back. It counts anew from now on; it may run more than once, and in several workers.
+    """
 
     name: str
     every: timedelta
     run: Callable[[], None]
+    after_jump: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
         check_name(self, self.name)

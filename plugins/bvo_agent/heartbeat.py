@@ -56,7 +56,7 @@ class Heartbeat:
             watch.shutdown.wait(delay)
             self._beat()
         if not lease.confirmed:
-            lease.end(StopReason.LOST)
+            lease.give_up()
         self._wake.set()
         try:
             yield

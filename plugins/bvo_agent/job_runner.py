@@ -24,7 +24,7 @@ from bvo_agent.outbox import Outbox
 from bvo_agent.output import JobLog
 from bvo_agent.packages import Package, PackageCache
 from bvo_agent.progress import ProgressFile
-from bvo_agent.protocol import Job, Message, Report, Stopped
+from bvo_agent.protocol import Job, Message, NotStarted, Report, Stopped
 from bvo_agent.queue_items import QueueItems
 from bvo_agent.results import report_of, stop_report
 from bvo_agent.shutdown import Shutdown
@@ -115,6 +115,8 @@ def _not_started(watch: Watch, why: str) -> Message | None:
     """What is told of a job whose script was not started: `why`, unless the server has ended it."""
     if watch.lease.reason() is StopReason.CANCELED:
         return Stopped(words="it had not started")
+    if watch.lease.in_doubt:
+        return NotStarted()
     return None if watch.unreported else _failed(why)
 
 

@@ -45,6 +45,15 @@ class Lease:
         self._taken = self._taken or reason is StopReason.LOST
         self._ended = self._ended or reason
 
+    def give_up(self) -> None:
+        """It could not be confirmed in time."""
+        self._ended = self._ended or StopReason.LOST
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether nobody knows if the server has confirmed it: no answer came, so nothing has started."""
+        return not self.confirmed and self._ended is StopReason.LOST and not self._taken
+
     def reason(self) -> StopReason | None:
         """Why the job must stop, None as long as the lease is good."""
         if self._ended is None and self._spare() < 0:

@@ -84,5 +84,16 @@ class Stopped:
         return asdict(self)
 
 
-Message = Report | Stopped
+@dataclass(frozen=True, kw_only=True)
+class NotStarted:
+    """The job is given back: its claim could not be confirmed, as far as the runner knows, and nothing was started."""
+
+    part: ClassVar = "release"
+    completed: ClassVar = False
+
+    def body(self) -> dict[str, Any]:
+        return {"started": False}
+
+
+Message = Report | Stopped | NotStarted
 """What the server is told of a job in the end; `part` is the last part of the address."""

@@ -54,10 +54,10 @@ def settings_groups() -> Iterable[SettingsGroup]:
 @hookimpl
 def periodic_tasks() -> Iterable[PeriodicTask]:
     from .hours import summarise
-    from .watchdog import sweep
+    from .watchdog import count_anew, sweep
 
     return [
-        PeriodicTask(name="sweep_jobs", every=timedelta(seconds=1), run=sweep),
+        PeriodicTask(name="sweep_jobs", every=timedelta(seconds=1), run=sweep, after_jump=count_anew),
         PeriodicTask(name="summarise_job_hours", every=timedelta(minutes=5), run=summarise),
     ]
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import logging
+from collections import defaultdict
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
-from bvo import events, leases, settings
+from bvo import clock, events, leases, settings
+from bvo.clock import Pace
 from bvo.database import transaction, utcnow
-from bvo.leases import Clock
 from bvo.wakeups import tell
 
 from . import attempts, states
@@ -19,40 +20,50 @@ from .execution import entity, held, lease_time
 from .models import Job
 from .wakeups import LOOK
 
-log = logging.getLogger(__name__)
-
-BATCH = 100
+BATCH, WAITS_BATCH = 100, 1000
 LOST = "lease_lost: the robot was not heard of any more while it ran this job."
 RELEASED = "lease_lost: the runner was killed or cut off while it ran this job. It has ended the script, and says so."
 POISON = f"poison: {attempts.POISONOUS} robots were lost while they ran this job. It may be the reason itself."
 
-clock = Clock()
+pace = Pace()
 
 
 def sweep() -> None:
     """Look at everything that has its time, every `jobs.sweep_seconds`. Each job is judged once, whoever looks."""
-    if not clock.is_due(settings.get("jobs.sweep_seconds")):
-        return
-    if clock.jumped():
-        log.warning("The wall clock has jumped; every running job gets a fresh lease")
-        renew_all()
-        return
-    end_waits()
-    expire_leases()
-    expire_deadlines()
+    if pace.is_due(settings.get("jobs.sweep_seconds")):
+        end_waits()
+        expire_leases()
+        expire_deadlines()
 
 
-def renew_all() -> None:
-    """Count leases, deadlines and waits from now on. Twice is once: any worker may do it."""
-    now = utcnow()
+def count_anew() -> None:
+    """Count leases, deadlines and waits from now on, after the wall clock has jumped. Twice is once."""
     with transaction() as session:
-        running = update(Job).where(RUNNING).execution_options(synchronize_session=False)
-        session.execute(running.values(lease_expires_at=now + lease_time()))
-        for job in session.scalars(select(Job).where(RUNNING, Job.deadline_at.is_not(None))).unique():
-            job.deadline_at = now + timedelta(seconds=job.timeout_seconds or 0)
-        waiting = select(Job).where(PENDING, Job.available_at.is_not(None)).with_for_update(of=Job)
-        for job in session.scalars(waiting).unique():
-            job.available_at = now + _wait(job)
+        _set(session, {"lease_expires_at": utcnow() + lease_time()}, RUNNING)
+        limits = select(Job.timeout_seconds).where(RUNNING, Job.deadline_at.is_not(None)).distinct()
+        for seconds in session.scalars(limits).all():
+            limit = timedelta(seconds=seconds or 0)
+            _set(session, {"deadline_at": utcnow() + limit}, RUNNING, Job.timeout_seconds == seconds)
+    last: int | None = 0
+    while last is not None:
+        last = _wait_anew(last)
+
+
+def _wait_anew(after: int) -> int | None:
+    """Let the jobs with higher ids than `after` wait as long as they were to. Returns the last id of a full batch."""
+    waiting = select(Job.id, Job.retry_delay_seconds, Job.attempt).where(PENDING, Job.available_at.is_not(None))
+    with transaction() as session:
+        rows = session.execute(waiting.where(Job.id > after).order_by(Job.id).limit(WAITS_BATCH)).all()
+        ids = defaultdict(list)
+        for row in rows:
+            ids[leases.backoff(row.retry_delay_seconds, row.attempt)].append(row.id)
+        for wait, some in ids.items():
+            _set(session, {"available_at": utcnow() + wait}, PENDING, Job.available_at.is_not(None), Job.id.in_(some))
+    return rows[-1].id if len(rows) == WAITS_BATCH else None
+
+
+def _set(session: Session, values: dict[str, Any], *where: ColumnElement[bool]) -> None:
+    session.execute(update(Job).where(*where).values(values).execution_options(synchronize_session=False))
 
 
 def end_waits() -> None:
@@ -73,14 +84,18 @@ def expire_leases() -> None:
             _take_away(session, job, LOST)
 
 
-def release(job_id: int, robot_id: int, lease_token: str | None) -> None:
+def release(job_id: int, robot_id: int, lease_token: str | None, *, started: bool) -> None:
     """Take a job from the robot that gives it up, by the same rules as from one that is silent.
+
+    One that was not `started` goes back without counting the attempt, also where the claim was confirmed.
 
     Raises NotFound, or Conflict where the robot does not hold it any more.
     """
     with transaction() as session:
         session.get(Job, job_id, with_for_update={"of": Job})  # a watchdog that looks at the same time skips it
-        _take_away(session, held(job_id, robot_id, lease_token), RELEASED)
+        job = held(job_id, robot_id, lease_token)
+        job.confirmed_at = job.confirmed_at if started else None
+        _take_away(session, job, RELEASED)
 
 
 def expire_deadlines() -> None:
@@ -95,8 +110,10 @@ def expire_deadlines() -> None:
 
 
 def _some(session: Session, condition: ColumnElement[bool]) -> list[Job]:
-    found = select(Job).where(RUNNING, condition).limit(BATCH).with_for_update(skip_locked=True, of=Job)
-    return list(session.scalars(found).unique())
+    """Some of the running jobs, locked; none where the clock has jumped: they were judged by a time that is not."""
+    query = select(Job).where(RUNNING, condition).limit(BATCH).with_for_update(skip_locked=True, of=Job)
+    found = list(session.scalars(query).unique())
+    return [] if clock.guard.jumped() else found
 
 
 def _take_away(session: Session, job: Job, words: str) -> None:

@@ -34,9 +34,9 @@ def blueprints() -> Iterable[Blueprint]:
 
 @hookimpl
 def periodic_tasks() -> Iterable[PeriodicTask]:
-    from .watchdog import sweep
+    from .watchdog import count_anew, sweep
 
-    return [PeriodicTask(name="sweep_queue_items", every=timedelta(seconds=1), run=sweep)]
+    return [PeriodicTask(name="sweep_queue_items", every=timedelta(seconds=1), run=sweep, after_jump=count_anew)]
 
 
 @hookimpl

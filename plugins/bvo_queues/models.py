@@ -30,7 +30,7 @@ class Queue(Base, Timestamps):
     name: Mapped[str] = mapped_column(unique=True)
     description: Mapped[str | None]
     is_active: Mapped[bool] = mapped_column(default=True)
-    max_retries: Mapped[int] = mapped_column(default=3)
+    max_retries: Mapped[int] = mapped_column(default=2)
     retry_delay_seconds: Mapped[int] = mapped_column(default=60)
     lease_seconds: Mapped[int] = mapped_column(default=300)
     unique_references: Mapped[bool] = mapped_column(default=False)
@@ -40,8 +40,9 @@ class QueueItem(Base, Timestamps, Leased):
     """One piece of work. `locked_by_robot_id` says who works on it, `job_id` and `job_attempt` for which job.
 
     `rank` is the negated priority: a claim walks its index upwards. `available_at` is null as soon as the item may be
-    claimed. `unique_key` is the reference where the queue wants each one once, `added_key` the digest of the
-    Idempotency-Key under which a job added the item. One that a person set in progress has no lease.
+    claimed; `wait_seconds` says how long it is to wait after a failure. `unique_key` is the reference where the queue
+    wants each one once, `added_key` the digest of the Idempotency-Key under which a job added the item. One that a
+    person set in progress has no lease.
     """
 
     __tablename__ = "queue_items"
@@ -67,6 +68,7 @@ class QueueItem(Base, Timestamps, Leased):
     status: Mapped[str] = mapped_column(default="new")
     rank: Mapped[int] = mapped_column(default=0)
     available_at: Mapped[datetime | None]
+    wait_seconds: Mapped[int | None]
     deadline_at: Mapped[datetime | None]
     payload: Mapped[Any | None] = mapped_column(Json)
     result: Mapped[Any | None] = mapped_column(Json)

@@ -121,6 +121,7 @@ def end_badly(session: Session, item: QueueItem, failure: Failure, cause: str) -
     delay = leases.backoff(queue.retry_delay_seconds, item.retries)
     delay = delay if failure.retry_after is None else timedelta(seconds=failure.retry_after)
     item.available_at = utcnow() + delay if delay else None
+    item.wait_seconds = int(delay.total_seconds()) if delay else None
     return "requeued"
 
 

@@ -48,7 +48,9 @@ class QueueIn(Schema):
     is_active = fields.Boolean(metadata={"description": "Where false, it takes nothing new, and is worked off"})
     max_retries = fields.Integer(
         validate=validate.Range(0, 100),
-        metadata={"description": "How often an item is tried again after application failures; 3 where left out"},
+        metadata={
+            "description": "How often an item is tried again after application failures; 2 where left out: 3 attempts"
+        },
     )
     retry_delay_seconds = fields.Integer(
         validate=validate.Range(0, 86_400),

@@ -112,7 +112,7 @@ def _changes(session: Session, item: QueueItem, data: Mapping[str, Any]) -> dict
     if any(part is not None for part in given) and _queue(*given).id != item.queue_id:
         raise Conflict("An item can't move to another queue. Create it there, and delete it here.")
     if "defer_until" in values:
-        values["available_at"] = _deferred(values.pop("defer_until"))
+        values["available_at"], values["wait_seconds"] = _deferred(values.pop("defer_until")), None
     if values.get("reference", item.reference) != item.reference:
         queue = session.get_one(Queue, item.queue_id)
         _check_references(session, queue, [values["reference"]])

@@ -5,15 +5,13 @@ Jobs know nothing of queues: an item whose job has ended in whatever way is foun
 
 from __future__ import annotations
 
-import logging
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, and_, literal_column, not_, select, text, update
 from sqlalchemy.orm import Session
 
-from bvo import events, leases
+from bvo import clock, events, leases
 from bvo.database import transaction, utcnow
-from bvo.leases import Clock
 from bvo_jobs.models import Job
 
 from . import states
@@ -21,12 +19,8 @@ from .models import IN_PROGRESS, NEW, OPEN_STATES, Queue, QueueItem
 from .processing import Failure, end_badly, entity
 from .service import let_go
 
-log = logging.getLogger(__name__)
-
-BATCH = 100
+BATCH, WAITS_BATCH = 100, 1000
 EXPIRED, LEASE_LOST, JOB_ENDED = "expired", "lease_lost", "job_ended"
-
-clock = Clock()
 
 RUNS = (
     select(Job.id)
@@ -39,27 +33,41 @@ ORPHANED = and_(HELD, not_(RUNS))
 
 def sweep() -> None:
     """Look at everything that has its time. Each item is judged once, whoever looks."""
-    if clock.jumped():
-        log.warning("The wall clock has jumped; every queue item that a job holds gets a fresh lease")
-        renew_all()
-        return
     end_waits()
     expire_deadlines()
     release_orphans()
     expire_leases()
 
 
-def renew_all() -> None:
-    """Count the leases of the items that jobs hold from now on. Twice is once: any worker may do it.
+def count_anew() -> None:
+    """Count the leases of the items that jobs hold, and the waits before retries, from now on. Twice is once.
 
-    Waits and deadlines were given as times of the wall clock, and go by it.
+    `defer_until` and deadlines were given as times of the wall clock, and go by it.
     """
     with transaction() as session:
         for seconds in session.scalars(select(Queue.lease_seconds).distinct()).all():
             queues = select(Queue.id).where(Queue.lease_seconds == seconds)
-            held = update(QueueItem).where(HELD, QueueItem.queue_id.in_(queues))
-            fresh = {"lease_expires_at": utcnow() + timedelta(seconds=seconds), "updated_at": QueueItem.updated_at}
-            session.execute(held.values(fresh).execution_options(synchronize_session=False))
+            _count(session, "lease_expires_at", seconds, HELD, QueueItem.queue_id.in_(queues))
+    last: int | None = 0
+    while last is not None:
+        last = _wait_anew(last)
+
+
+def _wait_anew(after: int) -> int | None:
+    """Let the items with higher ids than `after` wait as long as they were to. Returns the last id of a full batch."""
+    waiting = (NEW, QueueItem.available_at.is_not(None), QueueItem.wait_seconds.is_not(None))
+    query = select(QueueItem.id, QueueItem.wait_seconds).where(*waiting, QueueItem.id > after)
+    with transaction() as session:
+        rows = session.execute(query.order_by(QueueItem.id).limit(WAITS_BATCH)).all()
+        for seconds in {row.wait_seconds for row in rows}:
+            some = [row.id for row in rows if row.wait_seconds == seconds]
+            _count(session, "available_at", seconds, *waiting, QueueItem.id.in_(some))
+    return rows[-1].id if len(rows) == WAITS_BATCH else None
+
+
+def _count(session: Session, column: str, seconds: float, *where: ColumnElement[bool]) -> None:
+    values = {column: utcnow() + timedelta(seconds=seconds), "updated_at": QueueItem.updated_at}
+    session.execute(update(QueueItem).where(*where).values(values).execution_options(synchronize_session=False))
 
 
 def end_waits() -> None:
@@ -109,4 +117,7 @@ def _lose(session: Session, item: QueueItem, failure: Failure) -> None:
 
 
 def _some(session: Session, condition: ColumnElement[bool]) -> list[QueueItem]:
-    return list(session.scalars(select(QueueItem).where(condition).limit(BATCH).with_for_update(skip_locked=True)))
+    """Some items, locked; none where the clock has jumped: they were judged by a time that is not."""
+    query = select(QueueItem).where(condition).limit(BATCH).with_for_update(skip_locked=True)
+    found = list(session.scalars(query))
+    return [] if clock.guard.jumped() else found

@@ -39,9 +39,10 @@ def auth_providers() -> Iterable[AuthProvider]:
 
 @hookimpl
 def periodic_tasks() -> Iterable[PeriodicTask]:
-    from .service import mark_offline
+    from .service import hear_anew, mark_offline
 
-    return [PeriodicTask(name="mark_robots_offline", every=timedelta(seconds=5), run=mark_offline)]
+    every = timedelta(seconds=5)
+    return [PeriodicTask(name="mark_robots_offline", every=every, run=mark_offline, after_jump=hear_anew)]
 
 
 @hookimpl

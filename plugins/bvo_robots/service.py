@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from werkzeug.exceptions import Unauthorized, UnprocessableEntity
 from werkzeug.wrappers import Request
 
-from bvo import events, registry, settings, tokens
+from bvo import clock, events, registry, settings, tokens
 from bvo.database import db, transaction, utcnow
 from bvo.entities import Creates, Deletes, Updates
 from bvo_hookspecs import Principal
@@ -97,7 +97,10 @@ def mark_offline() -> None:
     limit = utcnow() - timedelta(seconds=settings.get("jobs.robot_offline_seconds"))
     with transaction() as session:
         silent = (Robot.status == "online", Robot.last_heartbeat < limit)
-        for robot in session.scalars(select(Robot).where(*silent).limit(100).with_for_update(skip_locked=True)):
+        found = list(session.scalars(select(Robot).where(*silent).limit(100).with_for_update(skip_locked=True)))
+        if clock.guard.jumped():
+            return
+        for robot in found:
             robot.status = "offline"
             session.flush()
             events.emit("offline", entity, robot)
@@ -107,6 +110,17 @@ def mark_offline() -> None:
             .values(status="disconnected")
             .execution_options(synchronize_session=False)
         )
+
+
+def hear_anew() -> None:
+    """Take the robots and machines that are there as heard of now, after the wall clock has jumped."""
+    with transaction() as session:
+        for model, column, there in (
+            (Robot, "last_heartbeat", Robot.status == "online"),
+            (Machine, "last_seen_at", Machine.status == "connected"),
+        ):
+            heard = update(model).where(there).values({column: utcnow()})
+            session.execute(heard.execution_options(synchronize_session=False))
 
 
 def fleet() -> dict[str, Any]:

@@ -130,10 +130,12 @@ def stopped(data: dict[str, Any], row_id: int) -> Any:
 @requires(None, principals=("robot",))
 @blueprint.doc(parameters=[execution.LEASE_PARAMETER])
 @blueprint.alt_response(409, description="The job has ended, or another attempt holds it")
+@blueprint.arguments(schemas.ReleaseIn)
 @blueprint.response(200, schemas.StatusOut)
-def release(row_id: int) -> Any:
+def release(data: dict[str, Any], row_id: int) -> Any:
     """Give the job up, whose script was ended without a result: it is lost at once instead of when the lease is over"""
-    watchdog.release(row_id, service.robot_id(None), request.headers.get(execution.LEASE_HEADER))
+    lease = request.headers.get(execution.LEASE_HEADER)
+    watchdog.release(row_id, service.robot_id(None), lease, started=data["started"])
     return {"status": "ok"}
 
 

@@ -150,3 +150,10 @@ class StoppedIn(RunnerMessage):
     words = fields.String(
         required=True, validate=validate.Length(1, 500), metadata={"example": "it ended by itself after SIGTERM"}
     )
+
+
+class ReleaseIn(RunnerMessage):
+    started = fields.Boolean(
+        load_default=True,
+        metadata={"description": "false: its script was not started, so that no attempt is counted", "example": True},
+    )

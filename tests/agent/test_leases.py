@@ -16,7 +16,8 @@ def renewals(plane) -> list[float]:
 
 
 def nothing_of_the_job(plane, home) -> bool:
-    told = [plane.seen[part] for part in ("log", "update", "stopped", "release")]
+    """Nothing was told of it but, where nobody knows if the claim was confirmed, that it was not started."""
+    told = [plane.seen[part] for part in ("log", "update", "stopped")]
     return not any(told) and not any(home.journals.iterdir())
 
 
@@ -29,16 +30,27 @@ def test_a_script_starts_after_its_claim_is_confirmed(plane, run_once):
 
 
 @pytest.mark.parametrize("answer", [0, 401], ids=["no answer", "a refusal"])
-def test_a_claim_that_can_not_be_confirmed_starts_and_reports_nothing(plane, run_once, home, tmp_path, answer):
+def test_a_claim_that_can_not_be_confirmed_starts_nothing_and_is_given_back(plane, run_once, home, tmp_path, answer):
     plane.answers["heartbeat"] = [answer] * 999
     script = f"open({str(tmp_path / 'ran')!r}, 'w')"
     plane.add_job({"main.py": script}, confirm_seconds=0.6)
     assert not run_once()
     assert not (tmp_path / "ran").exists()
     assert nothing_of_the_job(plane, home)
+    assert plane.seen["release"] == [{"started": False}]
+    assert plane.headers["release"][0]["X-Lease-Token"] == "lease-1"
 
 
-def test_a_runner_that_is_stopped_before_the_confirmation_reports_nothing(plane, start_runner, wait_until, home):
+def test_a_job_that_was_not_started_is_given_back_as_soon_as_the_server_answers(plane, run_once, home):
+    plane.answers["heartbeat"] = [0] * 999
+    plane.answers["release"] = [0, 503]
+    plane.add_job({"main.py": "print('ran')"}, confirm_seconds=0.6)
+    assert not run_once()
+    assert plane.seen["release"] == [{"started": False}]
+    assert not any(home.outbox.iterdir())
+
+
+def test_a_runner_that_is_stopped_before_the_confirmation_gives_the_job_back(plane, start_runner, wait_until, home):
     plane.answers["heartbeat"] = [0] * 999
     plane.add_job({"main.py": "print('ran')"}, confirm_seconds=60)
     runner = start_runner()
@@ -46,6 +58,7 @@ def test_a_runner_that_is_stopped_before_the_confirmation_reports_nothing(plane,
     runner.send_signal(signal.SIGTERM)
     assert runner.wait(20) == 0
     assert nothing_of_the_job(plane, home)
+    assert plane.seen["release"] == [{"started": False}]
 
 
 def test_a_claim_that_the_server_gave_away_starts_and_reports_nothing(plane, run_once, home):
@@ -53,6 +66,7 @@ def test_a_claim_that_the_server_gave_away_starts_and_reports_nothing(plane, run
     plane.lease_states[number] = "lost"
     assert not run_once()
     assert nothing_of_the_job(plane, home)
+    assert plane.seen["release"] == []
 
 
 def test_after_the_confirmation_the_whole_lease_counts(plane, run_once):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -12,6 +13,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
+from bvo import clock
+from bvo.clock import Pace
 from bvo.database import WRITE, db, transaction, utcnow
 from bvo_jobs import watchdog
 from bvo_jobs.models import Job
@@ -292,8 +295,8 @@ def test_a_claim_that_is_refused_accepts_no_result(fleet: Fleet) -> None:
 # --- giving up
 
 
-def give_up(robot: Api, job: Any) -> Any:
-    return robot.post(f"/api/runner/jobs/{job['id']}/release", {}, headers={"X-Lease-Token": job["lease_token"]})
+def give_up(robot: Api, job: Any, **body: Any) -> Any:
+    return robot.post(f"/api/runner/jobs/{job['id']}/release", body, headers={"X-Lease-Token": job["lease_token"]})
 
 
 def test_a_job_that_its_robot_gives_up_is_lost_at_once(fleet: Fleet, state: State) -> None:
@@ -322,6 +325,16 @@ def test_an_unconfirmed_job_that_is_given_up_counts_no_attempt(fleet: Fleet) -> 
     job, (_, robot) = fleet.job(), fleet.admin.a_robot()
     robot.ok(give_up(robot, robot.ok(robot.post("/api/runner/next-job", {"confirms": True}))["job"]))
     assert (fleet.now(job)["status"], fleet.now(job)["attempt"]) == ("pending", 0)
+
+
+def test_a_job_that_was_not_started_counts_no_attempt_though_the_claim_was_confirmed(fleet: Fleet) -> None:
+    job, (_, robot) = fleet.job(), fleet.admin.a_robot()
+    claimed = claim(robot)
+    refused(give_up(robot, claimed, started="x"), 422, "started")
+    robot.ok(give_up(robot, claimed, started=False))
+    assert (fleet.now(job)["status"], fleet.now(job)["attempt"], fleet.lost(job)) == ("pending", 0, [])
+    refused(finish(robot, claimed), 404)
+    robot.ok(finish(robot, claim(robot)))
 
 
 # --- time limits
@@ -362,13 +375,12 @@ def test_a_jump_of_the_clock_expires_nothing(fleet: Fleet, monkeypatch: pytest.M
     job, (_, robot) = fleet.job(timeout_seconds=60), fleet.admin.a_robot()
     claimed = claim(robot)
     for jump in (timedelta(days=1), -timedelta(days=2), timedelta(hours=1)):
-        clock = watchdog.Clock()
-        clock._wall -= jump
-        clock._steady -= 60
-        monkeypatch.setattr(watchdog, "clock", clock)
+        monkeypatch.setattr(clock.guard, "_offset", clock.guard._offset - jump)
         fleet.change(lease_expires_at=utcnow() - SECOND, deadline_at=utcnow() - SECOND)
-        fleet.watch(watchdog.sweep)
-        fleet.watch(watchdog.sweep)
+        sweep(fleet, monkeypatch)
+        fleet.watch(watchdog.count_anew)
+        clock.guard.look()
+        sweep(fleet, monkeypatch)
         assert fleet.now(job)["status"] == "running"
         assert datetime.fromisoformat(fleet.now(job)["deadline_at"]) > utcnow() + 30 * SECOND
     assert beat(robot, claimed) == "valid"
@@ -377,15 +389,22 @@ def test_a_jump_of_the_clock_expires_nothing(fleet: Fleet, monkeypatch: pytest.M
 def test_after_a_jump_of_the_clock_nothing_waits_longer_than_it_should(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job, (_, robot) = fleet.job(max_attempts=2, retry_delay_seconds=100), fleet.admin.a_robot()
-    fleet.lose(robot)
-    clock = watchdog.Clock()
-    clock._wall += timedelta(days=1)  # the clock was set back by a day
-    clock._steady -= 60
-    monkeypatch.setattr(watchdog, "clock", clock)
-    fleet.change(available_at=utcnow() + timedelta(days=1))
+    monkeypatch.setattr(watchdog, "WAITS_BATCH", 1)
+    jobs = [fleet.job(max_attempts=2, retry_delay_seconds=seconds) for seconds in (100, 200)]
+    _, robot = fleet.admin.a_robot()
+    for _ in jobs:
+        fleet.lose(robot)
+    fleet.change(available_at=utcnow() + timedelta(days=1))  # as if the clock had been set back by a day
+    fleet.watch(watchdog.count_anew)
+    for job, seconds in zip(jobs, (100, 200), strict=True):
+        left = datetime.fromisoformat(fleet.now(job)["available_at"]) - utcnow()
+        assert (seconds - 10) * SECOND < left <= seconds * SECOND
+
+
+def sweep(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, seconds: float = 60) -> None:
+    """Let the watchdog look, as if it had looked last so many seconds ago."""
+    monkeypatch.setattr(watchdog, "pace", Pace(time.monotonic() - seconds))
     fleet.watch(watchdog.sweep)
-    assert 90 * SECOND < datetime.fromisoformat(fleet.now(job)["available_at"]) - utcnow() <= 100 * SECOND
 
 
 @pytest.mark.shows_setting("jobs.sweep_seconds")
@@ -395,11 +414,7 @@ def test_the_watchdog_looks_as_often_as_the_settings_say(fleet: Fleet, monkeypat
     fleet.change(lease_expires_at=utcnow() - SECOND)
     fleet.admin.ok(fleet.admin.put("/api/settings/jobs", {"sweep_seconds": 20}))
     for seconds, status in ((10, "running"), (21, "failed")):
-        clock = watchdog.Clock()
-        clock._wall -= timedelta(seconds=seconds)
-        clock._steady -= seconds
-        monkeypatch.setattr(watchdog, "clock", clock)
-        fleet.watch(watchdog.sweep)
+        sweep(fleet, monkeypatch, seconds)
         assert fleet.now(job)["status"] == status
 
 

@@ -13,8 +13,8 @@ from flask import Flask
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
+from bvo import clock
 from bvo.database import db, transaction, utcnow
-from bvo.leases import Clock
 from bvo_jobs import watchdog as job_watchdog
 from bvo_jobs.models import Job
 from bvo_queues import watchdog
@@ -520,11 +520,11 @@ def test_a_jump_of_the_clock_takes_no_item_from_its_job(
 ) -> None:
     item, held = counter.item(), worker.next()
     for jump in (timedelta(days=1), -timedelta(days=2)):
-        clock = Clock()
-        clock._wall -= jump
-        monkeypatch.setattr(watchdog, "clock", clock)
+        monkeypatch.setattr(clock.guard, "_offset", clock.guard._offset - jump)
         counter.change(lease_expires_at=utcnow() - SECOND)
         counter.watch(watchdog.sweep)
+        counter.watch(watchdog.count_anew)
+        clock.guard.look()
         counter.watch(watchdog.sweep)
         assert counter.status(item) == "in_progress"
     with counter.app.app_context():
@@ -532,6 +532,20 @@ def test_a_jump_of_the_clock_takes_no_item_from_its_job(
     assert expires_at is not None
     assert expires_at > utcnow() + timedelta(seconds=290)
     worker.api.ok(worker.complete(held))
+
+
+def test_after_a_jump_of_the_clock_a_retry_waits_as_long_as_it_should(counter: Counter, worker: Worker) -> None:
+    counter.change_queue(retry_delay_seconds=100)
+    deferred = counter.item(defer_until=(utcnow() + timedelta(hours=3)).isoformat())
+    item = counter.item()
+    worker.fail(worker.next())
+    with counter.app.app_context(), transaction() as session:  # as if the clock had been set back by a day
+        far = update(QueueItem).where(QueueItem.id == item["id"]).values(available_at=utcnow() + timedelta(days=1))
+        session.execute(far)
+    counter.watch(watchdog.count_anew)
+    waits = [datetime.fromisoformat(counter.now(each)["available_at"]) - utcnow() for each in (item, deferred)]
+    assert 90 * SECOND < waits[0] <= 100 * SECOND
+    assert waits[1] > timedelta(hours=2)
 
 
 def test_the_watchdog_looks_at_everything(counter: Counter, worker: Worker) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from flask import Flask
 from sqlalchemy import select, text
 
-from bvo import outbox, worker
-from bvo.database import db, transaction
+from bvo import clock, outbox, worker
+from bvo.database import db, transaction, utcnow
 from bvo.outbox import OutboxEvent
 from bvo.settings import StoredSetting
 from bvo.worker import Worker
@@ -68,6 +69,30 @@ def test_a_task_runs_at_once_and_then_in_its_own_time(
         running.step()
         ran.append(str(later))
     assert ran == ["often", "seldom", "0", "9", "often", "11", "often", "seldom", "61"]
+
+
+def test_after_a_jump_of_the_clock_a_task_counts_anew_twice_before_it_goes_on(
+    site: Site, sqlite_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    def counts_anew() -> None:
+        ran.append("anew")
+        if len(ran) == 2:
+            raise ConnectionError("no route")
+
+    sweeps = every(0.1, "sweeps", lambda: ran.append("sweep"))
+    site.plug("tasks", periodic_tasks=[replace(sweeps, after_jump=counts_anew)])
+    made, steady, wall = Worker(sqlite_app()), time.monotonic(), utcnow()
+    monkeypatch.setattr(worker.time, "monotonic", lambda: steady)
+    monkeypatch.setattr(clock, "utcnow", lambda: wall)
+    clock.guard.look()
+    for jump in (timedelta(days=1), -timedelta(hours=1)):
+        ran[:], wall = [], wall + jump
+        for seconds in (1, 1, worker.CALM_SECONDS, 0.1, 0.1):
+            steady, wall = steady + seconds, wall + timedelta(seconds=seconds)
+            made.step()
+        assert ran == ["anew", "anew", "anew", "sweep"]
 
 
 def test_the_worker_stops_when_it_is_told_to(sqlite_app: Callable[..., Flask]) -> None:

@@ -32,12 +32,9 @@ class Cluster:
     def start(self) -> None:
         if self.url:
             return
-        self._folder = Path(tempfile.mkdtemp(prefix="bvo-pg-"))
-        _give_to_postgres(self._folder)
-        data, port = self._folder / "data", _free_port()
-        _run("initdb", "-D", str(data), "-U", "bvo", "-A", "trust", "--no-sync", "-E", "UTF8")
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._folder} -c fsync=off"
-        command = [*_as_postgres(), str(_binary("postgres")), "-D", str(data), *options.split()]
+        self._folder, port = Path(tempfile.mkdtemp(prefix="bvo-pg-")), _free_port()
+        create(self._folder)
+        command = (*server_command(self._folder, port), "-c", "fsync=off")
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.url = f"postgresql://bvo@127.0.0.1:{port}/postgres"
         _wait(self.url)
@@ -56,6 +53,18 @@ class Cluster:
     def database(self, name: str) -> str:
         """The URL of a database of this server."""
         return self.url.rsplit("/", 1)[0] + f"/{name}"
+
+
+def create(folder: Path) -> None:
+    """Make an empty cluster in the folder, and give it to the user whom PostgreSQL runs as."""
+    _give_to_postgres(folder)
+    _run("initdb", "-D", str(folder / "data"), "-U", "bvo", "-A", "trust", "--no-sync", "-E", "UTF8")
+
+
+def server_command(folder: Path, port: int) -> tuple[str, ...]:
+    """What starts the server of the cluster in the folder, for this machine alone."""
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+    return (*_as_postgres(), str(_binary("postgres")), "-D", str(folder / "data"), *options.split())
 
 
 def _binary(name: str) -> str | None:

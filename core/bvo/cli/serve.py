@@ -6,8 +6,8 @@ import logging
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from typing import Self
 
 import click
 from granian import Granian
@@ -28,6 +28,8 @@ CONNECTIONS = 16_384
 """So many robots may wait for a job in each web worker, each on a connection of its own."""
 
 WORKER_STOP_SECONDS = 10
+WORKER_LOOK_SECONDS = 1
+"""How soon a worker is missed that has ended. It ends where the database does not answer when it starts."""
 
 
 @click.command()
@@ -64,7 +66,7 @@ def serve(host: str, port: int, workers: int) -> None:
         log_enabled=False,
     )
     click.echo(f"BV Orchestrator listens on http://{host}:{port}", err=True)
-    with _background_worker():
+    with _BackgroundWorker():
         server.serve()
 
 
@@ -89,20 +91,38 @@ def _check_port(host: str, port: int) -> None:
             ) from None
 
 
-@contextmanager
-def _background_worker() -> Iterator[None]:
-    """A worker process that stops when this one ends, in whatever way: its standard input closes then."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from bvo.cli import main; main()", "worker", "--until-stdin-closes"],
-        stdin=subprocess.PIPE,
-    )
-    try:
-        yield
-    finally:
-        if process.stdin:
-            process.stdin.close()
+class _BackgroundWorker:
+    """A worker process, started again where it ends by itself. A context manager.
+
+    The worker stops when this process ends, in whatever way: its standard input closes then.
+    """
+
+    def __enter__(self) -> Self:
+        self._closing = threading.Event()
+        self._process = self._start()
+        self._keeper = threading.Thread(target=self._keep, name="background-worker", daemon=True)
+        self._keeper.start()
+        return self
+
+    def __exit__(self, *ended_by: object) -> None:
+        self._closing.set()
+        self._keeper.join()
+        if self._process.stdin:
+            self._process.stdin.close()
         try:
-            process.wait(WORKER_STOP_SECONDS)
+            self._process.wait(WORKER_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             log.warning("The background worker did not end within %s s and was killed", WORKER_STOP_SECONDS)
-            process.kill()
+            self._process.kill()
+
+    def _keep(self) -> None:
+        while not self._closing.wait(WORKER_LOOK_SECONDS):
+            if self._process.poll() is not None:
+                click.echo(
+                    f"bvo: the background worker ended ({self._process.returncode}); starting it again", err=True
+                )
+                self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = (sys.executable, "-c", "from bvo.cli import main; main()", "worker", "--until-stdin-closes")
+        return subprocess.Popen(command, stdin=subprocess.PIPE)
