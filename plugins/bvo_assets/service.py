@@ -62,6 +62,7 @@ class AssetService(Creates[Asset], Updates[Asset], Deletes[Asset]):
         try:
             with transaction():
                 job = execution.held_by_lease(robot_id, lease_token)
+                execution.check_in_time(job)
                 asset = self._for_job(name, job)
                 if asset.is_secret:
                     events.emit("revealed", self.entity, asset, metadata={"job_id": job.id, "attempt": job.attempt})

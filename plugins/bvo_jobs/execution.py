@@ -23,6 +23,7 @@ from .hot import CONFIRM, Claimed, ending, fingerprint
 from .models import Job
 from .service import JobService
 
+NOT_HELD = "This attempt does not hold its job any more: its lease is lost. Stop working on it."
 LEASE_HEADER = "X-Lease-Token"
 LEASE_PARAMETER = openapi.header(
     LEASE_HEADER,
@@ -134,8 +135,14 @@ def held_by_lease(robot_id: int | None, lease_token: str | None) -> Job:
     if running is None:
         raise Conflict("This robot does not hold a job now. Claim one first.")
     if not _fits(running, lease_token):
-        raise Conflict("This attempt does not hold its job any more: its lease is lost. Stop working on it.")
+        raise Conflict(NOT_HELD)
     return running
+
+
+def check_in_time(job: Job) -> None:
+    """Raise Conflict where the lease of a held job has run out: what can't be taken back is not given on such a one."""
+    if job.lease_expires_at is not None and job.lease_expires_at < utcnow():
+        raise Conflict(NOT_HELD)
 
 
 def renew(robot_id: int, lease_tokens: Mapping[int, str] | None) -> dict[int, str]:
