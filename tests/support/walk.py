@@ -25,6 +25,9 @@ SHOWN = {
     "/ui/login": [],  # whoever is signed in is led on
     "/ui/logged-out": [],
     "/ui/forgot": ["/ui/forgot"],
+    "/ui/jobs/<int:row_id>/log": ["/ui/jobs/1/log"],
+    "/ui/jobs/<int:row_id>/log.txt": [],  # a file
+    "/ui/processes/<int:row_id>/versions/<int:version>": ["/ui/processes/1/versions/1"],
 }
 """What stands for a rule that has no page of its own under its address."""
 OF_ROWS = re.compile(r"/ui/<entity>/")

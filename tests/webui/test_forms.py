@@ -82,7 +82,7 @@ def test_a_form_that_is_sent_as_it_came_changes_nothing(
 
 def test_a_row_is_created_as_through_the_api(admin: Api, signed_in: Browser) -> None:
     sheet = signed_in.form("/ui/queues/new")
-    assert sheet.sends["max_retries"] == "3", "defaults are filled in"
+    assert sheet.sends["max_retries"] == "2", "defaults are filled in"
     assert sheet.sends.getlist("is_active") == ["true"]
     assert "required" in sheet.attributes["name"]
     assert sheet.attributes["max_retries"]["max"] == "100"

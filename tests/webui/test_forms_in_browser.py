@@ -139,7 +139,7 @@ def test_a_token_is_copied(visit: Callable[..., Page]) -> None:
     shown = page.locator(".copy code").text_content() or ""
     assert re.fullmatch(r"bvom_\S+", shown)
     page.get_by_role("button", name="Copy").click()
-    expect(page.get_by_text("Copied")).to_be_visible()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == shown
     results = Axe().run(page, options=RULES)
     assert results.violations_count == 0, results.generate_report()
