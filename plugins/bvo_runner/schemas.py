@@ -143,7 +143,9 @@ class StatusOut(Schema):
 
 
 class UpdateOut(StatusOut):
-    job = fields.Nested(ClaimedJob, allow_none=True, metadata={"description": "Only where `next` was sent"})
+    job = fields.Nested(
+        ClaimedJob, allow_none=True, metadata={"description": "Only where `next` was sent", "x_optional": True}
+    )
 
 
 class StoppedIn(RunnerMessage):
