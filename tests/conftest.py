@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +14,14 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from bvo import create_app, sessions
+from bvo import create_app, denials, sessions
 from bvo.database import db
 from bvo_hookspecs import Principal
 from support.api import Api
 from support.databases import Databases, PostgresDatabases, SqliteDatabases
 from support.postgres import Cluster
 from support.servers import Server
-from support.state import State
+from support.state import State, store_of
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -78,14 +81,45 @@ def make_app(databases: Databases, tmp_path: Path) -> Iterator[Callable[..., Fla
 
     yield make
     for app in made:
-        with app.app_context():
-            db.engine.dispose()
+        disconnect(app)
+
+
+@pytest.fixture(scope="session")
+def lend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Databases], Flask]]:
+    """One app for each kind of database, lent to one test after the other, each time as good as new.
+
+    To build an app takes longer than most tests.
+    """
+    with ExitStack() as ends:
+
+        @cache
+        def made(databases: Databases) -> tuple[Flask, str]:
+            url = databases.fresh()
+            app = create_app({"BVO_DATABASE_URL": url, "BVO_DATA_DIR": tmp_path_factory.mktemp("data")})
+            app.testing = True
+            ends.callback(disconnect, app)
+            return app, url
+
+        def lent(databases: Databases) -> Flask:
+            app, url = made(databases)
+            disconnect(app)
+            databases.renew(url)
+            shutil.rmtree(store_of(app), ignore_errors=True)
+            denials.init_app(app)  # forgets what was denied
+            return app
+
+        yield lent
+
+
+def disconnect(app: Flask) -> None:
+    with app.app_context():
+        db.engine.dispose()
 
 
 @pytest.fixture
-def app(make_app: Callable[..., Flask]) -> Flask:
+def app(databases: Databases, lend: Callable[[Databases], Flask]) -> Flask:
     """The app with every built-in plugin on a fresh, migrated and seeded database."""
-    return make_app()
+    return lend(databases)
 
 
 @pytest.fixture
@@ -101,9 +135,9 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def state(app: Flask, tmp_path: Path) -> State:
+def state(app: Flask) -> State:
     """What the app keeps."""
-    return State(app, tmp_path / "data")
+    return State(app)
 
 
 @pytest.fixture

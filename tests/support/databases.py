@@ -8,18 +8,46 @@ import shutil
 from pathlib import Path
 from typing import Protocol
 
+import psycopg
+
 from bvo import create_app, migrations
 from bvo.database import db
 from support.postgres import Cluster
 
+RENEWAL = """
+CREATE SCHEMA pristine;
+CREATE TABLE pristine.sequences AS SELECT sequencename AS name, last_value FROM pg_sequences;
+DO $$ DECLARE name text; BEGIN
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+        EXECUTE format('CREATE TABLE pristine.%1$I AS TABLE public.%1$I', name);
+    END LOOP;
+END $$;
+CREATE FUNCTION pristine.renew() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE name text; value bigint; is_used bool;
+BEGIN
+    SET LOCAL session_replication_role = replica; -- no foreign keys and no triggers meanwhile
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM public.%I)', name) INTO is_used;
+        IF is_used THEN EXECUTE format('DELETE FROM public.%I', name); END IF;
+        EXECUTE format('INSERT INTO public.%1$I SELECT * FROM pristine.%1$I', name);
+    END LOOP;
+    FOR name, value IN SELECT * FROM pristine.sequences LOOP
+        PERFORM setval(name::regclass, coalesce(value, 1), value IS NOT NULL);
+    END LOOP;
+END $$;
+"""
+"""Much faster than another copy of the template."""
+
 
 class Databases(Protocol):
-    """Gives the URLs of fresh databases, with or without tables; `restore` brings back what `save` has seen.
+    """Gives the URLs of fresh databases, with or without tables, and makes used ones as good as fresh with `renew`.
 
-    Neither may happen while the app has connections.
+    `restore` brings back what `save` has seen. None of them may happen while the app has connections.
     """
 
     def fresh(self) -> str: ...
+
+    def renew(self, url: str) -> None: ...
 
     def empty(self) -> str: ...
 
@@ -36,9 +64,12 @@ class SqliteDatabases:
         migrate(f"sqlite:///{self._template}", folder)
 
     def fresh(self) -> str:
-        target = self._folder / f"{next(self._numbers)}.db"
-        shutil.copyfile(self._template, target)
-        return f"sqlite:///{target}"
+        url = self.empty()
+        self.renew(url)
+        return url
+
+    def renew(self, url: str) -> None:
+        shutil.copyfile(self._template, _file(url))
 
     def empty(self) -> str:
         return f"sqlite:///{self._folder / f'{next(self._numbers)}.db'}"
@@ -58,9 +89,15 @@ class PostgresDatabases:
         self._saved: dict[str, str] = {}
         self._template = self._make("template0")
         migrate(self._cluster.database(self._template), folder)
+        with psycopg.connect(self._cluster.database(self._template)) as connection:
+            connection.execute(RENEWAL)
 
     def fresh(self) -> str:
         return self._cluster.database(self._make(self._template))
+
+    def renew(self, url: str) -> None:
+        with psycopg.connect(url) as connection:
+            connection.execute("SELECT pristine.renew()")
 
     def empty(self) -> str:
         return self._cluster.database(self._make("template0"))

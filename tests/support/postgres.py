@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -41,7 +42,7 @@ class Cluster:
 
     def stop(self) -> None:
         if self._process is not None:
-            self._process.terminate()
+            self._process.send_signal(signal.SIGINT)  # waits for no client to close its connection
             self._process.wait(30)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)

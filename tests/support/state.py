@@ -11,12 +11,19 @@ from flask import Flask
 from sqlalchemy import inspect, select
 
 from bvo.database import Base, db
+from bvo.registry import Registry
+
+
+def store_of(app: Flask) -> Path:
+    """The folder where the app keeps packages and artifacts."""
+    contributed: Registry = app.extensions["bvo"]
+    return contributed.config.data_dir / "store"
 
 
 class State:
-    def __init__(self, app: Flask, data_dir: Path) -> None:
+    def __init__(self, app: Flask) -> None:
         self._app = app
-        self._store = data_dir / "store"
+        self._store = store_of(app)
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """The rows of a table, as the database has them, in the order of their keys."""
