@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 
 from bvo import create_app, denials, sessions
 from bvo.database import db
+from bvo.observers import Observers
 from bvo_hookspecs import Principal
 from support.api import Api
 from support.databases import Databases, PostgresDatabases, SqliteDatabases
@@ -70,7 +71,7 @@ def databases(request: pytest.FixtureRequest) -> Databases:
 
 @pytest.fixture
 def make_app(databases: Databases, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
-    """Builds apps on one fresh database; arguments are `BVO_*` values."""
+    """Builds apps on one fresh database, which is not that of `app`; arguments are `BVO_*` values."""
     url, made = databases.fresh(), []
 
     def make(**values: Any) -> Flask:
@@ -96,7 +97,6 @@ def lend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Databas
         def made(databases: Databases) -> tuple[Flask, str]:
             url = databases.fresh()
             app = create_app({"BVO_DATABASE_URL": url, "BVO_DATA_DIR": tmp_path_factory.mktemp("data")})
-            app.testing = True
             ends.callback(disconnect, app)
             return app, url
 
@@ -106,6 +106,8 @@ def lend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Databas
             databases.renew(url)
             shutil.rmtree(store_of(app), ignore_errors=True)
             denials.init_app(app)  # forgets what was denied
+            app.extensions["bvo_webui_observers"] = Observers()
+            app.testing = True
             return app
 
         yield lent
@@ -146,9 +148,9 @@ def anonymous(client: FlaskClient) -> Api:
 
 
 @pytest.fixture
-def admin(client: FlaskClient) -> Api:
+def admin(app: Flask) -> Api:
     """The API as the development administrator."""
-    return Api(client, Authorization=f"Bearer {token_of(client.application, 1)}")
+    return as_admin(app)
 
 
 @pytest.fixture
@@ -175,6 +177,10 @@ def server(tmp_path: Path) -> Iterator[Server]:
     """A real `bvo serve` on SQLite, in development mode."""
     with Server(tmp_path) as running:
         yield running
+
+
+def as_admin(app: Flask) -> Api:
+    return Api(app.test_client(), Authorization=f"Bearer {token_of(app, 1)}")
 
 
 def token_of(app: Flask, user_id: int) -> str:

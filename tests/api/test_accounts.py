@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from bvo_auth import accounts
-from conftest import token_of
+from conftest import as_admin, token_of
 from support.api import Api
 from support.problems import refused
 from support.state import State
@@ -70,7 +70,8 @@ def test_in_development_on_this_machine_forgot_resets_at_once(anonymous: Api) ->
     assert (log_in(anonymous, DANA["password"]), log_in(anonymous, NEW)) == (401, 200)
 
 
-def test_in_production_forgot_changes_nothing(admin: Api, make_app: Callable[..., Flask]) -> None:
+def test_in_production_forgot_changes_nothing(make_app: Callable[..., Flask]) -> None:
+    admin = as_admin(make_app())
     admin.ok(admin.post("/api/auth/register", DANA))
     public = Api(make_app(BVO_ENV="production").test_client())
     body = {"username": "dana", "email": "dana@example.com", "newPassword": NEW}

@@ -20,8 +20,7 @@ from bvo.database import db, utcnow
 from bvo_jobs.models import Job
 from bvo_robots.service import RobotService
 from bvo_runner import lane
-from conftest import token_of
-from support.api import Api
+from conftest import as_admin
 from support.asgi import Answer, Served
 from support.databases import Databases
 from support.servers import Server
@@ -40,8 +39,8 @@ class Side:
     """One of the two: robots and jobs of an app of its own, and what it answers them."""
 
     def __init__(self, app: Flask, served: Served) -> None:
-        self.served, self.state = served, State(app, Path())
-        self.admin = Api(app.test_client(), Authorization=f"Bearer {token_of(app, 1)}")
+        self.served, self.state = served, State(app)
+        self.admin = as_admin(app)
         machine = self.admin.ok(self.admin.post("/api/machines", {"name": "host", "mode": "runner"}))
         body = [{"name": f"r{number}", "machine_id": machine["id"]} for number in range(4)]
         self.tokens = [self.admin.ok(self.admin.post("/api/robots", robot))["api_token"] for robot in body]

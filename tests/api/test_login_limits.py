@@ -161,13 +161,14 @@ def test_registering_is_limited_for_each_address(anonymous: Api) -> None:
     refused(anonymous.post("/api/auth/register", {**body, "username": "one-more"}), 429)
 
 
-def test_behind_a_proxy_the_address_is_that_of_the_client(make_app: Callable[..., Flask], state: State) -> None:
+def test_behind_a_proxy_the_address_is_that_of_the_client(make_app: Callable[..., Flask]) -> None:
     for hops, expected in ((0, "127.0.0.1"), (1, "198.51.100.7")):
-        anonymous = Api(make_app(BVO_PROXY_HOPS=hops).test_client())
+        app = make_app(BVO_PROXY_HOPS=hops)
+        anonymous = Api(app.test_client())
         form = {"username": "admin", "password": "wrong"}
         header = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
         refused(anonymous.post("/api/auth/login", data=form, headers=header), 401)
-        assert state.rows("audit_events")[-1]["ip_address"] == expected
+        assert State(app).rows("audit_events")[-1]["ip_address"] == expected
 
 
 def test_the_pages_for_a_forgotten_password_are_limited_too(app: Flask) -> None:

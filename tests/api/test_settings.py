@@ -18,6 +18,7 @@ from bvo.settings import StoredSetting
 from bvo_audit import retention
 from bvo_robots.models import Robot
 from bvo_robots.service import mark_offline
+from conftest import as_admin
 from support.api import Api
 from support.problems import refused
 from support.state import State
@@ -164,7 +165,8 @@ def test_the_key_of_secrets_can_be_changed(make_app: Callable[..., Flask], monke
         assert settings.get("email.smtp_password") == "canary"
 
 
-def test_where_the_key_is_gone_a_test_mail_says_what_to_do(admin: Api, make_app: Callable[..., Flask]) -> None:
+def test_where_the_key_is_gone_a_test_mail_says_what_to_do(make_app: Callable[..., Flask]) -> None:
+    admin = as_admin(make_app())
     values = {"smtp_host": "localhost", "from_address": "a@example.com", "smtp_password": "canary"}
     admin.ok(admin.put("/api/settings/email", values))
     later = Api(make_app(BVO_ENCRYPTION_KEY="B" * 43).test_client(), **admin.headers)

@@ -89,12 +89,15 @@ def signed_in(visitor: Browser) -> Browser:
 
 
 @pytest.fixture
-def contribute(app: Flask) -> Callable[[Any], None]:
-    """Adds a record to the running app, as one more plugin would."""
+def contribute(app: Flask) -> Iterator[Callable[..., None]]:
+    """Adds a record to the running app for the time of a test, as one more of a plugin, the first or the named one."""
+    contributed: registry.Registry = app.extensions["bvo"]
+    before = {kind: dict(records) for kind, records in contributed.records.items()}
 
-    def add(record: Any) -> None:
-        contributed: registry.Registry = app.extensions["bvo"]
-        plugin = next(iter(contributed.plugins))
+    def add(record: Any, name: str = "") -> None:
+        plugin = next(plugin for plugin in contributed.plugins if name in ("", plugin.name))
         contributed.records.setdefault(type(record), {})[record.name] = [(plugin, record)]
 
-    return add
+    yield add
+    contributed.records.clear()
+    contributed.records.update(before)

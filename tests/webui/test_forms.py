@@ -128,7 +128,7 @@ def test_a_conflict_is_said_above_the_form_which_keeps_what_was_typed(admin: Api
 
 def test_json_is_checked_where_it_is_typed(admin: Api, signed_in: Browser) -> None:
     admin.ok(admin.post("/api/queues", {"name": "orders"}))
-    broken = '{\n  "order": 1,\n}'
+    broken = '{\n  "order": 1 1\n}'
     again = Sheet(signed_in.fill("/ui/queue-items/new", 422, queue_id="1", payload=broken).text)
     assert "line 2" in again.error("payload")
     assert again.sends["payload"] == broken

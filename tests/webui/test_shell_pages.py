@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
-from bvo import registry
 from bvo_hookspecs import DashboardCard, HealthCheck
 from support.api import Api
 from support.browser import Browser
@@ -60,13 +58,8 @@ def test_a_wrong_address_offers_to_search(signed_in: Browser) -> None:
     assert 'action="/ui/search"' in signed_in.get("/ui/jobs/4711", 404).text
 
 
-def test_plugins_show_their_health_and_what_failed_last(app: Flask, signed_in: Browser) -> None:
-    contributed: registry.Registry = app.extensions["bvo"]
-    plugin = next(each for each in contributed.plugins if each.name == "queues")
-
-    def add(record: Any) -> None:
-        contributed.records.setdefault(type(record), {})[record.name] = [(plugin, record)]
-
+def test_plugins_show_their_health_and_what_failed_last(contribute: Callable[..., None], signed_in: Browser) -> None:
+    add = partial(contribute, name="queues")
     add(HealthCheck(name="backlog", check=lambda: None))
     page = signed_in.get("/ui/plugins").text
     assert "Backlog: ok" in page
