@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher, profiles
 from flask import Flask
 from flask.testing import FlaskClient
 
 from bvo import create_app, denials, sessions
 from bvo.database import db
 from bvo.observers import Observers
+from bvo_access import passwords
 from bvo_hookspecs import Principal
 from support.api import Api
 from support.databases import Databases, PostgresDatabases, SqliteDatabases
@@ -42,6 +44,14 @@ def missing(part: str) -> None:
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("BVO_") or name == "DATABASE_URL"]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hashes_that_cost_little() -> Iterator[None]:
+    """Passwords are hashed thousands of times; what the real cost is, a test of servers' processes shows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher.from_parameters(profiles.CHEAPEST))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from argon2 import extract_parameters, profiles
 
 from support.api import Api
 from support.problems import refused
@@ -24,6 +27,14 @@ def test_a_password_is_kept_as_an_argon2_hash_and_never_told(admin: Api, state: 
     assert "planted-passphrase" not in str(state.everything())
     trail = [row for row in state.rows("audit_events") if row["entity_type"] == "user"]
     assert "argon2" not in str(trail)
+
+
+def test_to_guess_at_a_hash_costs_as_much_as_rfc_9106_recommends() -> None:
+    program = "from bvo_access import passwords; print(passwords.hashed('x'))"  # the tests' own hashes cost little
+    hashed = subprocess.run((sys.executable, "-c", program), capture_output=True, text=True, check=True).stdout.strip()
+    cost, recommended = extract_parameters(hashed), profiles.RFC_9106_LOW_MEMORY
+    assert cost.memory_cost >= recommended.memory_cost
+    assert cost.time_cost >= recommended.time_cost
 
 
 def test_bad_users_are_refused(admin: Api, state: State, subtests: pytest.Subtests) -> None:

@@ -11,12 +11,10 @@ from functools import partial
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from schemathesis import Case
 from schemathesis.schemas import BaseSchema
 
 from bvo import throttle
-from bvo_access import passwords
 from support.databases import Databases
 from support.fuzzing import World, has_empty_parameters, labels, try_in_turn, try_out, without_history
 
@@ -94,7 +92,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def world(kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     databases: Databases = request.getfixturevalue(kind)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         patched.setattr(throttle, "attempt", lambda *counters: None)  # else every login would soon be a 429
         world = World(databases, tmp_path_factory.mktemp("world"))
         yield world
