@@ -18,9 +18,10 @@ from bvo_hookspecs import EntityType
 from bvo_processes.models import Process
 
 from . import attempts, states
+from .asks import CONFIRM, Claimed
 from .eligibility import RUNNING, first_for, full_processes, may_claim
-from .hot import CONFIRM, Claimed, ending, fingerprint
 from .models import Job
+from .outcomes import ending, fingerprint
 from .service import JobService
 
 NOT_HELD = "This attempt does not hold its job any more: its lease is lost. Stop working on it."

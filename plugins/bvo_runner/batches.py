@@ -17,7 +17,8 @@ from flask import Flask
 from bvo import events, registry, settings
 from bvo.database import db, writing
 from bvo.statements import Connection, Statement
-from bvo_jobs.hot import NOT_PLAIN, Batch, BeatAsk, ClaimAsk, HotJobs, Look, NotPlain, ResultAsk
+from bvo_jobs.asks import NOT_PLAIN, BeatAsk, ClaimAsk, Look, NotPlain, ResultAsk
+from bvo_jobs.hot import Batch, HotJobs
 
 log = logging.getLogger(__name__)
 
