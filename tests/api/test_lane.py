@@ -40,7 +40,7 @@ class Side:
     """One of the two: robots and jobs of an app of its own, and what it answers them."""
 
     def __init__(self, app: Flask, served: Served) -> None:
-        self.served, self.state = served, State(app, Path())
+        self.served, self.state = served, State(app)
         self.admin = Api(app.test_client(), Authorization=f"Bearer {token_of(app, 1)}")
         machine = self.admin.ok(self.admin.post("/api/machines", {"name": "host", "mode": "runner"}))
         body = [{"name": f"r{number}", "machine_id": machine["id"]} for number in range(4)]
