@@ -2,14 +2,15 @@
 
 Nothing is decided here that `execution`, `eligibility` and `leases` do not say: these are their statements, compiled
 once and sent together. Whatever is not the plain case gives NOT_PLAIN, has changed nothing, and goes the long way
-through `execution`: a claim that is repeated, a process with a limit, a lease that is lost, a robot that comes online.
+through `execution`: a claim that is repeated, a lease that is lost, a robot that comes online.
 
-Rows are locked in the order of jobs, robots, machines, each by id, so that two servers do not wait for each other.
+Rows are locked in the order of jobs, robots, machines, processes, each by id, so that two servers do not wait for
+each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -31,16 +32,16 @@ from .outcomes import ending, fingerprint
 from .service import JobService
 
 
+class Crowded(Exception):
+    """Another server was first to take the last place of a process: the batch is to be undone, and tried again."""
+
+
 @dataclass
 class Batch:
-    """One transaction: what it has told so far, and the settings of jobs as it sees them.
-
-    `limited`: some process has a limit, and no claim is plain.
-    """
+    """One transaction: what it has told so far, and the settings of jobs as it sees them."""
 
     connection: Connection
     settings: Mapping[str, Any]
-    limited: bool
     now: datetime = field(default_factory=utcnow)
     calls: list[Call] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -65,7 +66,7 @@ class HotJobs:
         return not any(sink.record for sink in self.sinks)
 
     def claim(self, batch: Batch, asks: Sequence[ClaimAsk]) -> list[Claimed | NotPlain | Nothing]:
-        """A job for each that may have one, as `execution.claim` gives it."""
+        """A job for each that may have one, as `execution.claim` gives it. Raises Crowded."""
         s = self.statements
         self.write(batch)  # a robot is idle once its result is written
         (robots,) = self._robots(batch, asks)
@@ -75,6 +76,7 @@ class HotJobs:
         taken = batch.connection.run(*calls) if calls else []
         ids = {i: rows[0]["id"] for (i, _), rows in zip(taking, taken, strict=True) if rows}
         jobs = self._jobs(batch, s.jobs, list(ids.values())) if ids else {}
+        self._check_places(batch, jobs.values())
         for i, token in taking:
             nothing = Nothing(robots[i]["id"], busy=False)
             results[i] = self._started(batch, asks[i], _told(jobs[ids[i]], robots[i]), token) if i in ids else nothing
@@ -167,6 +169,15 @@ class HotJobs:
         (rows,) = batch.connection.run((statement, {"ids": many(ids, self._dialect)}))
         return {row["id"]: row for row in rows}
 
+    def _check_places(self, batch: Batch, taken: Iterable[Row]) -> None:
+        """As `execution` does: whoever takes a job of a process with a limit locks the process, and counts again."""
+        limited = {row["process_id"] for row in taken if row[f"{OF_PROCESS}max_running_jobs"] is not None}
+        if limited:
+            ids = {"ids": many(sorted(limited), self._dialect)}
+            _, crowded = batch.connection.run((self.statements.places, ids), (self.statements.crowded, ids))
+            if crowded:
+                raise Crowded
+
     def _started(self, batch: Batch, ask: ClaimAsk, job: Any, token: str) -> Claimed:
         job.robot.current_job_id = job.id
         if job.timeout_seconds:
@@ -204,7 +215,7 @@ def _before(batch: Batch, ask: ClaimAsk, robot: Row | None) -> Claimed | NotPlai
     """What is known before the claim; None where the robot may take on work."""
     if robot is None:
         return NOT_PLAIN
-    if batch.limited or (ask.key and not robot["idle"]):
+    if ask.key and not robot["idle"]:
         return NotPlain(robot["id"])  # of those who have a job, one may ask again for it
     if not robot["idle"] or not robot["accepting"] or batch.settings["draining"]:
         return Nothing(robot["id"], busy=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import Dialect, Integer, String, Table, bindparam, exists, func, literal, select, update
+from sqlalchemy import Dialect, Integer, String, Table, bindparam, func, select, update
 
 from bvo import events, leases
 from bvo.database import UTCDateTime
@@ -16,7 +16,7 @@ from bvo_processes.models import Process
 from bvo_robots.models import Robot
 
 from . import states
-from .eligibility import ACCEPTING, IDLE, READY, RUNNING, first_for
+from .eligibility import ACCEPTING, CROWDED, HAS_PLACE, IDLE, READY, RUNNING, first_for
 from .models import Job
 from .outcomes import ENDING
 
@@ -37,9 +37,10 @@ class Statements:
         def compiled(statement: Any) -> Statement:
             return Statement(statement, dialect)
 
-        some = select(Job.id).where(READY, Job.robot_id.is_(None)).limit(bindparam("robots", type_=Integer)).subquery()
+        claimable = select(Job.id).where(READY, HAS_PLACE)
+        some = claimable.where(Job.robot_id.is_(None)).limit(bindparam("robots", type_=Integer)).subquery()
         self.open = compiled(select(func.count().label("jobs")).select_from(some))
-        own = select(Job.id).where(READY, Job.robot_id == Robot.id).exists()
+        own = claimable.where(Job.robot_id == Robot.id).exists()
         self.assigned = compiled(select(Robot.id.label("robot_id")).where(one_of(Robot.id, "ids", dialect), own))
         now, job = bindparam("now", type_=UTCDateTime), _columns(Job)
         process = [column.label(f"{OF_PROCESS}{column.key}") for column in _columns(Process)]
@@ -51,9 +52,9 @@ class Statements:
         )
         robots = select(*_columns(Robot), *facts).where(one_of(Robot.api_token_hash, "hashes", dialect, String))
         self.robots = compiled(robots)
-        self.limited = compiled(
-            select(literal(1).label("found")).where(exists().where(Process.max_running_jobs.is_not(None)))
-        )
+        places = select(Process.id).where(one_of(Process.id, "ids", dialect))
+        self.places = compiled(places.order_by(Process.id).with_for_update(key_share=True))
+        self.crowded = compiled(places.where(CROWDED))
         self.jobs, self.held = compiled(of_jobs), compiled(of_jobs.with_for_update(of=Job))
         self.take = compiled(_take(now))
         self.renew = compiled(_renew(now))
