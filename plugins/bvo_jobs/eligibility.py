@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,11 +28,12 @@ _running = _other.status == literal_column("'running'")
 ASSIGNED, OPEN = Job.robot_id == Robot.id, Job.robot_id.is_(None)
 IDLE = not_(select(_other.id).where(_running, _other.robot_id == Robot.id).exists())
 ACCEPTING = Robot.is_draining.is_(False)
-FULL = and_(
-    Process.max_running_jobs.is_not(None),
-    select(func.count(_other.id)).where(_running, _other.process_id == Process.id).scalar_subquery()
-    >= Process.max_running_jobs,
-)
+_IS_LIMITED = Process.max_running_jobs.is_not(None)
+_JOBS = select(func.count(_other.id)).where(_running, _other.process_id == Process.id).scalar_subquery()
+FULL = and_(_IS_LIMITED, Process.max_running_jobs <= _JOBS)
+CROWDED = and_(_IS_LIMITED, Process.max_running_jobs < _JOBS)
+"""More jobs of the process run than it allows: two have taken its last place. Whoever counts has locked it before."""
+HAS_PLACE = Job.process_id.not_in(select(Process.id).where(FULL))
 
 
 @dataclass(frozen=True)
@@ -64,31 +64,27 @@ def may_claim(session: Session, robot_id: int) -> bool:
     return session.scalar(select(Robot.id).where(Robot.id == robot_id, ACCEPTING, IDLE)) is not None
 
 
-def full_processes(session: Session) -> list[int]:
-    """The processes of which no further job may start now."""
-    return list(session.scalars(select(Process.id).where(Process.max_running_jobs.is_not(None), FULL)))
-
-
-def first_for(robot_id: Any, full: Sequence[int] = ()) -> ColumnElement[int]:
+def first_for(robot_id: Any) -> ColumnElement[int]:
     """The id of the job to claim: the first of the robot's own, or one of everybody's that comes before it.
 
     Two walks along two partial indexes, each of which ends at its first row. The robot's own is locked first, which
     takes it from nobody; one of everybody's is locked only to be taken, so that no other robot skips it in vain.
+
+    The places of a process are counted as they are committed. Who has taken a job of one that is limited locks the
+    process and counts once more: see CROWDED.
     """
-    own = _walk(Job.robot_id == robot_id, full).cte("own")
+    own = _walk(Job.robot_id == robot_id).cte("own")
     position = tuple_(
         func.coalesce(select(own.c.rank).scalar_subquery(), END_OF_RANKS),
         func.coalesce(select(own.c.id).scalar_subquery(), END_OF_RANKS),
     )
-    shared = _walk(Job.robot_id.is_(None), full).where(tuple_(Job.rank, Job.id) < position).cte("shared")
+    shared = _walk(Job.robot_id.is_(None)).where(tuple_(Job.rank, Job.id) < position).cte("shared")
     chosen = func.coalesce(select(shared.c.id).scalar_subquery(), select(own.c.id).scalar_subquery())
     return select(chosen).scalar_subquery()
 
 
-def _walk(whose: ColumnElement[bool], full: Sequence[int]) -> Select[int, int]:
-    query = select(Job.id, Job.rank).where(READY, whose).order_by(Job.rank, Job.id).limit(1)
-    if full:
-        query = query.where(Job.process_id.not_in(full))
+def _walk(whose: ColumnElement[bool]) -> Select[int, int]:
+    query = select(Job.id, Job.rank).where(READY, HAS_PLACE, whose).order_by(Job.rank, Job.id).limit(1)
     return query.with_for_update(skip_locked=True)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -18,10 +19,13 @@ from bvo_hookspecs import EntityType
 from bvo_processes.models import Process
 
 from . import attempts, states
-from .eligibility import RUNNING, first_for, full_processes, may_claim
-from .hot import CONFIRM, Claimed, ending, fingerprint
+from .asks import CONFIRM, Claimed
+from .eligibility import CROWDED, RUNNING, first_for, may_claim
 from .models import Job
+from .outcomes import ending, fingerprint
 from .service import JobService
+
+log = logging.getLogger(__name__)
 
 NOT_HELD = "This attempt does not hold its job any more: its lease is lost. Stop working on it."
 LEASE_HEADER = "X-Lease-Token"
@@ -31,7 +35,7 @@ LEASE_PARAMETER = openapi.header(
 )
 
 
-class _Full(Exception):
+class _Crowded(Exception):
     """Another robot was first to take the last place of a process."""
 
 
@@ -49,15 +53,13 @@ def claim(
     the same transaction.
     """
     digest = tokens.digest(key) if key else None
-    full: list[int] = []
     while True:
         try:
             with transaction() as session:
                 first(session)
-                again = _again(session, robot_id, confirms, digest)
-                return again or _claim(session, robot_id, confirms, digest, full)
-        except _Full as process:
-            full.append(process.args[0])
+                return _again(session, robot_id, confirms, digest) or _claim(session, robot_id, confirms, digest)
+        except _Crowded:
+            log.debug("Another robot was first to take the last place of a process: robot %s looks again", robot_id)
 
 
 def _again(session: Session, robot_id: int, confirms: bool, key: str | None) -> Claimed | None:
@@ -74,14 +76,14 @@ def _again(session: Session, robot_id: int, confirms: bool, key: str | None) -> 
     return Claimed(job, token, settings.read("jobs"))
 
 
-def _claim(session: Session, robot_id: int, confirms: bool, key: str | None, full: Sequence[int]) -> Claimed | None:
+def _claim(session: Session, robot_id: int, confirms: bool, key: str | None) -> Claimed | None:
     if not may_claim(session, robot_id):
         return None
     now = utcnow()
     lease = leases.take(
         session,
         Job,
-        first_for(robot_id, [*full, *full_processes(session)]),
+        first_for(robot_id),
         ttl=CONFIRM if confirms else lease_time(),
         status=states.RUNNING,
         robot_id=robot_id,
@@ -101,13 +103,13 @@ def _claim(session: Session, robot_id: int, confirms: bool, key: str | None, ful
 
 
 def _check_place(session: Session, job: Job) -> None:
-    """Raise _Full where the process allows fewer jobs at once than run now, this one included."""
+    """Raise _Crowded where the process allows fewer jobs at once than run now, this one included."""
     if job.process.max_running_jobs is None:
         return
-    process = session.get_one(Process, job.process_id, with_for_update={"of": Process}, populate_existing=True)
-    count = session.scalar(select(func.count(Job.id)).where(RUNNING, Job.process_id == process.id))
-    if process.max_running_jobs is not None and (count or 0) > process.max_running_jobs:
-        raise _Full(process.id)
+    place = select(Process.id).where(Process.id == job.process_id)
+    session.scalar(place.with_for_update(key_share=True))  # whoever else takes one waits, and then counts this one, too
+    if session.scalar(place.where(CROWDED)):
+        raise _Crowded
 
 
 def held(job_id: int, robot_id: int, lease_token: str | None) -> Job:

@@ -2,115 +2,46 @@
 
 Nothing is decided here that `execution`, `eligibility` and `leases` do not say: these are their statements, compiled
 once and sent together. Whatever is not the plain case gives NOT_PLAIN, has changed nothing, and goes the long way
-through `execution`: a claim that is repeated, a process with a limit, a lease that is lost, a robot that comes online.
+through `execution`: a claim that is repeated, a lease that is lost, a robot that comes online.
 
-Rows are locked in the order of jobs, robots, machines, each by id, so that two servers do not wait for each other.
+Rows are locked in the order of jobs, robots, machines, processes, each by id, so that two servers do not wait for
+each other.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
-from sqlalchemy import Dialect, Integer, String, Table, bindparam, exists, func, literal, select, update
+from sqlalchemy import Dialect
 
-from bvo import events, leases, tokens
-from bvo.database import UTCDateTime, utcnow
+from bvo import events, tokens
+from bvo.database import utcnow
 from bvo.registry import Registry
-from bvo.statements import Call, Connection, Insert, Row, Statement, many, one_of
+from bvo.statements import Call, Connection, Row, Statement, many
 from bvo_hookspecs import AuditSink, EntityType, Event, Principal
-from bvo_machines.models import Machine
-from bvo_processes.models import Process
-from bvo_robots.models import Robot
 
 from . import states
-from .eligibility import ACCEPTING, IDLE, READY, RUNNING, first_for
+from .asks import CONFIRM, NOT_PLAIN, Ask, BeatAsk, ClaimAsk, Claimed, Look, Nothing, NotPlain, ResultAsk
+from .hot_statements import OF_PROCESS, Statements
 from .models import Job
+from .outcomes import ending, fingerprint
 from .service import JobService
 
-CONFIRM = timedelta(seconds=15)
-"""For so long a claim holds that the robot has not confirmed, where it said that it would."""
 
-
-@dataclass(frozen=True)
-class NotPlain:
-    """The answer that says: ask `execution`; with the robot, where it is known."""
-
-    robot_id: int | None = None
-
-
-NOT_PLAIN = NotPlain()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ask:
-    """Who asks: a robot, by the digest of its token; with the client's address and program, for the audit log."""
-
-    token_hash: str
-    ip_address: str | None = None
-    user_agent: str | None = None
-    robot_id: int | None = None
-    """What the message says; it must be the robot's own."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClaimAsk(Ask):
-    confirms: bool = False
-    key: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class BeatAsk(Ask):
-    machine_info: str | None = None
-    leases: Mapping[int, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResultAsk(Ask):
-    job_id: int
-    lease_token: str | None = None
-    outcome: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Look:
-    """Asks for how many of these robots there is something to do."""
-
-    robot_ids: Sequence[int]
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """A job that a robot has just taken, the secret by which it holds it, and the settings of jobs at that moment."""
-
-    job: Any
-    lease_token: str
-    settings: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Nothing:
-    """There is no job for this robot now; `busy`: it would get none anyway."""
-
-    robot_id: int
-    busy: bool
+class Crowded(Exception):
+    """Another server was first to take the last place of a process: the batch is to be undone, and tried again."""
 
 
 @dataclass
 class Batch:
-    """One transaction: what it has told so far, and the settings of jobs as it sees them.
-
-    `limited`: some process has a limit, and no claim is plain.
-    """
+    """One transaction: what it has told so far, and the settings of jobs as it sees them."""
 
     connection: Connection
     settings: Mapping[str, Any]
-    limited: bool
     now: datetime = field(default_factory=utcnow)
     calls: list[Call] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -135,7 +66,7 @@ class HotJobs:
         return not any(sink.record for sink in self.sinks)
 
     def claim(self, batch: Batch, asks: Sequence[ClaimAsk]) -> list[Claimed | NotPlain | Nothing]:
-        """A job for each that may have one, as `execution.claim` gives it."""
+        """A job for each that may have one, as `execution.claim` gives it. Raises Crowded."""
         s = self.statements
         self.write(batch)  # a robot is idle once its result is written
         (robots,) = self._robots(batch, asks)
@@ -145,6 +76,7 @@ class HotJobs:
         taken = batch.connection.run(*calls) if calls else []
         ids = {i: rows[0]["id"] for (i, _), rows in zip(taking, taken, strict=True) if rows}
         jobs = self._jobs(batch, s.jobs, list(ids.values())) if ids else {}
+        self._check_places(batch, jobs.values())
         for i, token in taking:
             nothing = Nothing(robots[i]["id"], busy=False)
             results[i] = self._started(batch, asks[i], _told(jobs[ids[i]], robots[i]), token) if i in ids else nothing
@@ -237,6 +169,15 @@ class HotJobs:
         (rows,) = batch.connection.run((statement, {"ids": many(ids, self._dialect)}))
         return {row["id"]: row for row in rows}
 
+    def _check_places(self, batch: Batch, taken: Iterable[Row]) -> None:
+        """As `execution` does: whoever takes a job of a process with a limit locks the process, and counts again."""
+        limited = {row["process_id"] for row in taken if row[f"{OF_PROCESS}max_running_jobs"] is not None}
+        if limited:
+            ids = {"ids": many(sorted(limited), self._dialect)}
+            _, crowded = batch.connection.run((self.statements.places, ids), (self.statements.crowded, ids))
+            if crowded:
+                raise Crowded
+
     def _started(self, batch: Batch, ask: ClaimAsk, job: Any, token: str) -> Claimed:
         job.robot.current_job_id = job.id
         if job.timeout_seconds:
@@ -270,81 +211,11 @@ class HotJobs:
         batch.events.append(events.compose(actor, **told, **client, before=before, after=after))
 
 
-class Statements:
-    """The statements of the hot actions for one kind of database."""
-
-    def __init__(self, dialect: Dialect, sinks: Sequence[AuditSink]) -> None:
-        def compiled(statement: Any) -> Statement:
-            return Statement(statement, dialect)
-
-        some = select(Job.id).where(READY, Job.robot_id.is_(None)).limit(bindparam("robots", type_=Integer)).subquery()
-        self.open = compiled(select(func.count().label("jobs")).select_from(some))
-        own = select(Job.id).where(READY, Job.robot_id == Robot.id).exists()
-        self.assigned = compiled(select(Robot.id.label("robot_id")).where(one_of(Robot.id, "ids", dialect), own))
-        now, job = bindparam("now", type_=UTCDateTime), _columns(Job)
-        process = [column.label(f"{OF_PROCESS}{column.key}") for column in _columns(Process)]
-        of_jobs = select(*job, *process).join(Process).where(one_of(Job.id, "ids", dialect)).order_by(Job.id)
-        facts = (
-            cast(Any, Robot).current_job_id.label("current_job_id"),
-            ACCEPTING.label("accepting"),
-            IDLE.label("idle"),
-        )
-        robots = select(*_columns(Robot), *facts).where(one_of(Robot.api_token_hash, "hashes", dialect, String))
-        self.robots = compiled(robots)
-        self.limited = compiled(
-            select(literal(1).label("found")).where(exists().where(Process.max_running_jobs.is_not(None)))
-        )
-        self.jobs, self.held = compiled(of_jobs), compiled(of_jobs.with_for_update(of=Job))
-        self.take = compiled(_take(now))
-        self.renew = compiled(_renew(now))
-        self.deadline = compiled(_of_job("id", deadline_at=bindparam("deadline", type_=UTCDateTime)))
-        self.finish = compiled(
-            _of_job("job", **{name: bindparam(name, type_=Job.__table__.c[name].type) for name in ENDING})
-        )
-        mine = (one_of(Robot.id, "ids", dialect), Robot.status == "online")
-        seen = _locked(Robot, *mine).values(last_heartbeat=now, updated_at=now)
-        self.seen = compiled(seen.returning(Robot.id))
-        self.connected = compiled(
-            _locked(Machine, one_of(Machine.id, "ids", dialect)).values(
-                status="connected", last_seen_at=now, updated_at=now
-            )
-        )
-        self.inserts = {
-            table.name: Insert(table, list(values), dialect) for table, values in events.rows(_EXAMPLE, sinks)
-        }
-
-
-ENDING = ("status", "result", "error_message", "error_code", "finished_at", "result_fingerprint")
-OF_PROCESS = "of_process_"
-_EXAMPLE = events.compose(
-    Principal(kind="system", id=None, name=""),
-    **dict.fromkeys(
-        ("type", "action", "action_type", "entity_type", "entity_label", "entity_id", "entity_name", "message"), ""
-    ),
-)
-
-
-def fingerprint(outcome: Mapping[str, Any]) -> str:
-    """What tells a result from another one."""
-    return hashlib.sha256(json.dumps(outcome, sort_keys=True).encode()).hexdigest()
-
-
-def ending(outcome: Mapping[str, Any]) -> dict[str, Any]:
-    """What a job keeps of its result. The reference keeps the log's tail inside of it."""
-    result, logs = outcome.get("result"), outcome.get("logs")
-    return {
-        "status": outcome["status"],
-        "result": result if logs is None else {**(result or {}), "logs": logs},
-        "error_message": outcome.get("error_message"),
-        "error_code": outcome.get("error_code"),
-    }
-
-
 def _before(batch: Batch, ask: ClaimAsk, robot: Row | None) -> Claimed | NotPlain | Nothing | None:
     """What is known before the claim; None where the robot may take on work."""
     if robot is None:
         return NOT_PLAIN
-    if batch.limited or (ask.key and not robot["idle"]):
+    if ask.key and not robot["idle"]:
         return NotPlain(robot["id"])  # of those who have a job, one may ask again for it
     if not robot["idle"] or not robot["accepting"] or batch.settings["draining"]:
         return Nothing(robot["id"], busy=True)
@@ -384,42 +255,3 @@ def _taking(batch: Batch, ask: ClaimAsk, robot: Row, token: str) -> dict[str, An
         "hash": tokens.digest(token),
         "expires_at": batch.now + (CONFIRM if ask.confirms else batch.lease_seconds),
     }
-
-
-def _columns(model: Any) -> list[Any]:
-    return list(model.__table__.c)
-
-
-def _take(now: Any) -> Any:
-    robot = bindparam("robot", type_=Integer)
-    return leases.taking(
-        Job,
-        first_for(robot),
-        lease_hash=bindparam("hash", type_=String),
-        lease_expires_at=bindparam("expires_at", type_=UTCDateTime),
-        status=states.RUNNING,
-        robot_id=robot,
-        started_at=now,
-        confirmed_at=bindparam("confirmed_at", type_=UTCDateTime),
-        claim_key=bindparam("claim_key", type_=String),
-    )
-
-
-def _renew(now: Any) -> Any:
-    mine = (RUNNING, Job.id == bindparam("id", type_=Integer), Job.robot_id == bindparam("robot", type_=Integer))
-    until = bindparam("expires_at", type_=UTCDateTime)
-    confirmed = func.coalesce(Job.confirmed_at, now)
-    hash_ = bindparam("lease_hash", type_=String)
-    return leases.renewing(Job, hash_, *mine, lease_expires_at=until, confirmed_at=confirmed).returning(Job.id)
-
-
-def _of_job(name: str, **values: Any) -> Any:
-    table = cast(Table, Job.__table__)
-    return update(table).where(table.c.id == bindparam(name, type_=Integer)).values(**values)
-
-
-def _locked(model: Any, *conditions: Any) -> Any:
-    """An update of rows that are locked in the order of their ids."""
-    table = model.__table__
-    ids = select(model.id).where(*conditions).order_by(model.id).with_for_update(key_share=True).cte("locked")
-    return update(table).where(table.c.id.in_(select(ids.c.id)))

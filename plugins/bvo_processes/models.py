@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from bvo.database import Base, Timestamps, utcnow
 from bvo_packages.models import Package
+
+LIMITED = text("max_running_jobs IS NOT NULL")
+"""Each claim asks which of these are full."""
 
 
 class Process(Base, Timestamps):
@@ -21,6 +24,7 @@ class Process(Base, Timestamps):
     """
 
     __tablename__ = "processes"
+    __table_args__ = (Index("ix_processes_limited", "id", postgresql_where=LIMITED, sqlite_where=LIMITED),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)

@@ -17,13 +17,17 @@ from flask import Flask
 from bvo import events, registry, settings
 from bvo.database import db, writing
 from bvo.statements import Connection, Statement
-from bvo_jobs.hot import NOT_PLAIN, Batch, BeatAsk, ClaimAsk, HotJobs, Look, NotPlain, ResultAsk
+from bvo_jobs.asks import NOT_PLAIN, BeatAsk, ClaimAsk, Look, NotPlain, ResultAsk
+from bvo_jobs.hot import Batch, Crowded, HotJobs
 
 log = logging.getLogger(__name__)
 
 LARGEST = 64
 LOCK_MILLISECONDS = 500
 """A batch waits no longer for a row that somebody else has locked: others wait with it."""
+
+TRIES = 3
+"""So often a batch is tried as it is where others take the last places of processes: they are seen to be taken then."""
 
 
 class Mixed(Exception):
@@ -85,21 +89,25 @@ class Batcher:
         self._disconnect()
 
     def _answered(self, requests: Sequence[Request]) -> list[tuple[Request, Any]]:
-        try:
-            return self._commit(requests)
-        except Exception as error:
-            self._recover(error)
-            if len(requests) == 1:
-                return [(requests[0], [NOT_PLAIN])]
+        for _ in range(TRIES):
+            try:
+                return self._commit(requests)
+            except Crowded as error:
+                self._recover(error)
+            except Exception as error:
+                self._recover(error)
+                break
+        if len(requests) == 1:
+            return [(requests[0], [NOT_PLAIN])]
         return [pair for request in requests for pair in self._answered([request])]
 
     def _commit(self, requests: Sequence[Request]) -> list[tuple[Request, Any]]:
         connection = self._connected()
         with writing(self.engine):
             connection.begin()
-            stored, limits = connection.run((self._settings, {}), (self.hot.statements.limited, {}))
+            (stored,) = connection.run((self._settings, {}))
             values = {**self._defaults, **{row["name"]: row["value"] for row in stored}}
-            batch = Batch(connection, values, limited=bool(limits))
+            batch = Batch(connection, values)
             results = _results(self.hot, batch, requests)
             self.hot.end(batch)
             connection.commit()
@@ -122,7 +130,7 @@ class Batcher:
 
     def _recover(self, error: Exception) -> None:
         """Undo what the batch has done. A connection that can't do even this is broken: the next batch opens one."""
-        log.info("A batch of the lane failed and is tried in parts: %r", error)
+        log.info("A batch of the lane is undone, and tried again or in parts: %r", error)
         try:
             if self._connection:
                 self._connection.rollback()
@@ -145,8 +153,6 @@ def _results(hot: HotJobs, batch: Batch, requests: Sequence[Request]) -> list[li
     """
     results: list[list[Any]] = [[None] * len(request.asks) for request in requests]
     both = [i for i, request in enumerate(requests) if len(request.asks) > 1]
-    for i in both if batch.limited else ():
-        results[i][0] = NOT_PLAIN
     steps: tuple[tuple[type, Callable[[Batch, Any], Sequence[Any]]], ...] = (
         (ResultAsk, hot.finish),
         (BeatAsk, hot.beat),

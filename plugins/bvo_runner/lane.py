@@ -27,7 +27,7 @@ from bvo.entities.arguments import parser
 from bvo.statements import Connection
 from bvo.wakeups import Wakeups
 from bvo_jobs import execution
-from bvo_jobs.hot import BeatAsk, ClaimAsk, Claimed, NotPlain, ResultAsk
+from bvo_jobs.asks import BeatAsk, ClaimAsk, Claimed, NotPlain, ResultAsk
 from bvo_robots.service import TOKEN_HEADER
 
 from . import schemas, service

@@ -11,7 +11,7 @@ from bvo import access, registry
 from bvo.database import db, transaction
 from bvo_hookspecs import Principal
 from bvo_jobs import execution
-from bvo_jobs.hot import CONFIRM, Claimed
+from bvo_jobs.asks import CONFIRM, Claimed
 from bvo_machines.models import Machine
 from bvo_machines.service import find_by_key
 from bvo_robots.models import Robot

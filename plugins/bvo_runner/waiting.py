@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bvo_jobs import wakeups
-from bvo_jobs.hot import ClaimAsk, Claimed, Look, Nothing
+from bvo_jobs.asks import ClaimAsk, Claimed, Look, Nothing
 
 LOOK_SECONDS = 1.0
 POLL_SECONDS = 0.05

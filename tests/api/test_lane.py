@@ -67,6 +67,10 @@ class Side:
         headers = {LEASE.replace("-", "_"): job["lease_token"], KEY.replace("-", "_"): key}
         return self.post(f"jobs/{job['id']}/update", {"status": "completed", **outcome}, robot, **headers)
 
+    def limit(self, jobs: int | None) -> None:
+        """Let so many jobs of the process run at once."""
+        self.admin.ok(self.admin.put(f"/api/processes/{self.process['id']}", {"max_running_jobs": jobs}))
+
     def told(self) -> list[Any]:
         """All answers and rows, without what differs from run to run."""
         answers = [(answer.status, sorted(answer.headers.items()), answer.body.decode()) for answer in self.answers]
@@ -179,14 +183,23 @@ def followed(side: Side) -> None:
 
 def limited(side: Side) -> None:
     side.beat()
-    body = {name: side.process[name] for name in ("name", "package_id", "script_path")}
-    side.admin.ok(side.admin.put(f"/api/processes/{side.process['id']}", {**body, "max_running_jobs": 1}))
-    side.job()
-    side.job()
-    assert side.claim()
+    side.limit(2)
+    other = side.admin.a_process("Unlimited")
+    for number in range(4):
+        side.job(robot_id=3 if number == 3 else None)
+    first, second = side.claim(), side.claim(1)
+    assert side.claim(2) is None
+    behind = side.admin.a_job(other)
+    assert side.claim(2)["id"] == behind["id"]
+    third = side.update(first, next={}).json["job"]  # it gives its place to the one that it gets
+    assert third["process"]["id"] == side.process["id"]
+    assert side.claim(3) is None
+    side.limit(3)
+    assert side.claim(3) is None  # what is left is meant for another robot
+    side.limit(1)
+    assert side.update(second, 1, next={}).json["job"] is None  # more run than the process allows by now
+    assert side.update(third).status == 200
     assert side.claim(1) is None
-    running = side.admin.ok(side.admin.get("/api/jobs/1"))
-    side.update({**running, "lease_token": ""}, next={})
 
 
 def drained(side: Side) -> None:
@@ -211,7 +224,7 @@ def proxied(side: Side) -> None:
 
 
 @pytest.mark.parametrize(
-    ("story", "answered"), [(good, 9), (bad, 4), (followed, 5), (limited, 0), (drained, 3), (proxied, 10)]
+    ("story", "answered"), [(good, 9), (bad, 4), (followed, 5), (limited, 10), (drained, 3), (proxied, 10)]
 )
 def test_the_lane_answers_as_flask_does(
     sides: tuple[Side, Side], taken: list[str], story: Callable[[Side], None], answered: int

@@ -81,7 +81,7 @@ def burn(world: World, seed: str, count: int, progress: Callable[[Fault], None] 
         for hand in hands:
             hand.end()
     for runner in world.runners.values():
-        assert not runner.has_ended, f"{runner.name} ended by itself:\n{runner.log()[-3000:]}"
+        runner.assert_runs("under fire")
         runner.stop()
     be_quiet(world)
     return report(world, seed, plan, time.monotonic() - began)

@@ -72,6 +72,10 @@ class Owned:
     def has_ended(self) -> bool:
         return self.process.poll() is not None
 
+    def assert_runs(self, moment: str) -> None:
+        """Raise AssertionError, with the end of its log, where it has ended by itself."""
+        assert not self.has_ended, f"{self.name} ended by itself while {moment}\n{self.log()[-3000:]}"
+
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -99,10 +100,14 @@ def worlds(sqlite: SqliteDatabases, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def scene(worlds: Callable[[bool], World], request: pytest.FixtureRequest) -> Iterator[Scene]:
-    planted = request.node.callspec.params.get("planted")
-    scene = Scene(worlds(planted is not None and planted.lane))
+    callspec = getattr(request.node, "callspec", None)
+    planted = callspec and callspec.params.get("planted")
+    world = worlds(bool(planted and planted.lane))
+    world.revive()
+    scene = Scene(world)
     yield scene
-    scene.world.plant("")
+    world.revive()
+    world.plant("")
     scene.clear()
 
 
@@ -110,6 +115,16 @@ def broken(scene: Scene) -> dict[str, str]:
     """The invariants that do not hold, with the words of one violation each."""
     found = oracle.judge(Evidence(scene.world, scene.mark))
     return {violation.invariant: violation.words for violation in found}
+
+
+def test_a_server_that_a_bug_ends_is_seen_at_once_and_the_next_scene_has_one(scene: Scene) -> None:
+    begun = time.monotonic()
+    with pytest.raises(AssertionError, match=r"(?s)server ended by itself.*KeyError: 'there-is-none'"):
+        scene.world.plant("there-is-none")
+    assert time.monotonic() - begun < 20
+    scene.world.revive()
+    scene.world.plant("")
+    assert scene.job()
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=str)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -154,15 +154,25 @@ class World:
         """Let all its processes have this bug; none where it is empty."""
         self.switch.turn(bug)
         self.runner_switch.turn(bug)
-        runners = [runner.process.pid for runner in self.runners.values() if not runner.has_ended]
+        runners = [runner for runner in self.runners.values() if not runner.has_ended]
+        ids = [runner.process.pid for runner in runners]
         servers = [*self.server.members(), *self.worker.members()]
         self.wait(f"{bug} in the servers", lambda: self.switch.is_followed(servers))
-        self.wait(f"{bug} in the runners", lambda: self.runner_switch.is_followed(runners))
+        self.wait(f"{bug} in the runners", lambda: self.runner_switch.is_followed(ids), needs=runners)
 
-    def wait(self, what: str, condition: Callable[[], Any], seconds: float = 60) -> Any:
-        """What `condition` returns, as soon as it is true."""
+    def revive(self) -> None:
+        """Start the server again, without any bug, where it has ended: as it does of a bug that it can't have."""
+        if self.server.has_ended:
+            self.switch.turn("")
+            self.runner_switch.turn("")
+            self.server.revive()
+
+    def wait(self, what: str, condition: Callable[[], Any], seconds: float = 60, needs: Sequence[Owned] = ()) -> Any:
+        """What `condition` returns, as soon as it is true. Without the server, and whom else it `needs`, it fails."""
         deadline = time.monotonic() + seconds
         while not (found := condition()):
+            for process in (self.server, *needs):
+                process.assert_runs(f"waiting for: {what}")
             assert time.monotonic() < deadline, f"waited {seconds} s in vain for: {what}"
             time.sleep(0.05)
         return found

@@ -15,7 +15,7 @@ def claim_without_guard(patch: Patch) -> None:
     from bvo_jobs.models import Job
 
     patch.set("bvo_jobs.eligibility:READY", Job.status.in_(("pending", "running")))
-    before = patch.set("bvo_jobs.eligibility:_walk", lambda whose, full: before(Job.id > 0, full))
+    before = patch.set("bvo_jobs.eligibility:_walk", lambda whose: before(Job.id > 0))
 
 
 @bug
@@ -29,8 +29,8 @@ def claim_skips_jobs(patch: Patch) -> None:
     """Every other job is never found."""
     from bvo_jobs.models import Job
 
-    def walk(whose: Any, full: Any) -> Any:
-        return before(whose & (Job.id % 2 == 0), full)
+    def walk(whose: Any) -> Any:
+        return before(whose & (Job.id % 2 == 0))
 
     before = patch.set("bvo_jobs.eligibility:_walk", walk)
 

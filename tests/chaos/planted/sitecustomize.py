@@ -9,6 +9,8 @@ import os
 import threading
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 SWITCH, CLOCK = os.environ.get("CHAOS_SWITCH", ""), os.environ.get("CHAOS_CLOCK", "")
@@ -34,14 +36,21 @@ def change(bug: str) -> None:
     planted_bugs.PATCH.plant(bug)
 
 
-def follow(now: str) -> None:
+@contextmanager
+def or_end() -> Iterator[None]:
+    """End the process where this fails: Python itself would go on after an error in this module."""
     try:
-        while True:
-            now = obey(Path(SWITCH), now)
-            time.sleep(LOOK_SECONDS)
+        yield
     except BaseException:
         traceback.print_exc()
         os._exit(99)
+
+
+def follow(now: str) -> None:
+    with or_end():
+        while True:
+            now = obey(Path(SWITCH), now)
+            time.sleep(LOOK_SECONDS)
 
 
 def begin(now: str) -> None:
@@ -53,7 +62,8 @@ if CLOCK:
 
     planted_clock.follow(Path(CLOCK))
 if SWITCH:
-    first = obey(Path(SWITCH), "")
+    with or_end():
+        first = obey(Path(SWITCH), "")
     if FOLLOWS:
         begin(first)
         os.register_at_fork(after_in_child=lambda: begin(first))
