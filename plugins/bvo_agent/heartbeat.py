@@ -29,6 +29,7 @@ class Heartbeat:
         self._client = client
         self._machine_info = machine_info
         self._lease: Lease | None = None
+        self._seconds: float | None = None
         self._wake = threading.Event()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
@@ -72,7 +73,10 @@ class Heartbeat:
                 self._beat()
 
     def _interval(self) -> float:
+        """What the server told with its last answer; an older one tells it with the job."""
         lease = self._lease
+        if self._seconds:
+            return self._seconds
         if lease is None:
             return DEFAULT_SECONDS
         third = lease.job.lease_seconds / 3 if lease.job.lease_seconds else DEFAULT_SECONDS
@@ -91,6 +95,7 @@ class Heartbeat:
         except AgentError as error:
             logger.debug("heartbeat not sent: %s", error)
         else:
+            self._seconds = answer.get("heartbeat_seconds")
             if lease:
                 _apply(answer.get("leases") or [], lease, sent_at)
 
@@ -102,4 +107,4 @@ def _apply(states: list[dict[str, Any]], lease: Lease, sent_at: float) -> None:
         if reason := ENDINGS.get(str(state.get("state"))):
             lease.end(reason)
         else:
-            lease.renewed(sent_at)
+            lease.renewed(sent_at, state.get("lease_seconds"))

@@ -34,10 +34,13 @@ class Lease:
         self._ended: StopReason | None = None
         self._taken = False
         self._renewed_at = claimed_at
+        self._lease_seconds = job.lease_seconds
         self.confirmed = job.confirm_seconds is None
 
-    def renewed(self, sent_at: float) -> None:
+    def renewed(self, sent_at: float, seconds: float | None = None) -> None:
+        """It holds for `seconds` since then; where an older server does not tell, for as long as it was claimed for."""
         self._renewed_at = max(self._renewed_at, sent_at)
+        self._lease_seconds = seconds or self._lease_seconds
         self.confirmed = True
 
     def end(self, reason: StopReason) -> None:
@@ -79,7 +82,7 @@ class Lease:
         """How long the server lets the lease hold after a renewal; None where it knows no leases."""
         if not self.confirmed:
             return self.job.confirm_seconds
-        return self.job.lease_seconds if self.job.lease_token else None
+        return self._lease_seconds if self.job.lease_token else None
 
 
 @dataclass

@@ -68,6 +68,13 @@ class Claimed:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """A robot was heard, and all its leases hold on, for as long as these settings of jobs say."""
+
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Nothing:
     """There is no job for this robot now; `busy`: it would get none anyway."""
 

@@ -25,7 +25,7 @@ from bvo.statements import Call, Connection, Row, Statement, many
 from bvo_hookspecs import AuditSink, EntityType, Event, Principal
 
 from . import states
-from .asks import CONFIRM, NOT_PLAIN, Ask, BeatAsk, ClaimAsk, Claimed, Look, Nothing, NotPlain, ResultAsk
+from .asks import CONFIRM, NOT_PLAIN, Ask, BeatAsk, ClaimAsk, Claimed, Kept, Look, Nothing, NotPlain, ResultAsk
 from .hot_statements import OF_PROCESS, Statements
 from .models import Job
 from .outcomes import ending, fingerprint
@@ -95,8 +95,8 @@ class HotJobs:
             results.append(self._finished(batch, ask, _told(row, robot)) if row and robot else NOT_PLAIN)
         return results
 
-    def beat(self, batch: Batch, asks: Sequence[BeatAsk]) -> list[list[int] | NotPlain]:
-        """The ids of the jobs that stay, for each robot that is online already and has lost none."""
+    def beat(self, batch: Batch, asks: Sequence[BeatAsk]) -> list[Kept | NotPlain]:
+        """Keep the leases of each robot that is online already and has lost none."""
         s = self.statements
         (robots,) = self._robots(batch, asks)
         plain = [_may_beat(ask, robot) for ask, robot in zip(asks, robots, strict=True)]
@@ -120,7 +120,7 @@ class HotJobs:
         kept = {(row["id"], renewal[1]) for renewal, found in zip(renewals, rows, strict=False) for row in found}
         alive = {row["id"] for row in rows[len(renewals)]} if seen else set()
         return [
-            list(ask.leases)
+            Kept(batch.settings)
             if plain[i] and cast(Row, robots[i])["id"] in alive and all(lease in kept for lease in ask.leases.items())
             else NOT_PLAIN
             for i, ask in enumerate(asks)

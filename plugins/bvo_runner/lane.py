@@ -236,7 +236,7 @@ def _told(asks: tuple[Any, ...], results: list[Any]) -> dict[str, Any]:
         if isinstance(ask, ClaimAsk):
             answer |= service.told(result if isinstance(result, Claimed) else None)
         elif isinstance(ask, BeatAsk):
-            answer |= {"status": "ok", "leases": [{"job_id": job, "state": "valid"} for job in result]}
+            answer |= service.told_of_leases(dict.fromkeys(ask.leases, "valid"), result.settings)
         else:
             answer |= {"status": "ok"}
     return answer

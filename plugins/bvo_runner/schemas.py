@@ -48,10 +48,16 @@ class HeartbeatIn(RunnerMessage):
 class LeaseOut(Schema):
     job_id = fields.Integer()
     state = fields.String(validate=validate.OneOf(("valid", "stop", "lost")))
+    lease_seconds = fields.Integer(
+        metadata={"description": "A valid one holds so long from this request on", "example": 60}
+    )
 
 
 class HeartbeatOut(Schema):
     status = fields.String(validate=validate.Equal("ok"))
+    heartbeat_seconds = fields.Integer(
+        metadata={"description": "The next one is expected so much later", "example": 10}
+    )
     leases = fields.List(fields.Nested(LeaseOut))
 
 

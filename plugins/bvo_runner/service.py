@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import select
 from werkzeug.exceptions import Forbidden, Unauthorized
 
-from bvo import access, registry
+from bvo import access, registry, settings
 from bvo.database import db, transaction
 from bvo_hookspecs import Principal
 from bvo_jobs import execution
@@ -49,8 +50,14 @@ def heartbeat(robot: int, machine_info: str | None, leases: list[dict[str, Any]]
     """Note that the robot is alive, keep its leases, and tell it which of its jobs to stop."""
     _robots().beat(robot, machine_info)
     tokens = None if leases is None else {lease["job_id"]: lease["lease_token"] for lease in leases}
-    states = execution.renew(robot, tokens)
-    return {"status": "ok", "leases": [{"job_id": job, "state": state} for job, state in states.items()]}
+    return told_of_leases(execution.renew(robot, tokens), settings.read("jobs"))
+
+
+def told_of_leases(states: Mapping[int, str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the runner gets to know of its leases, and of the `values` of the settings of jobs."""
+    until = {"valid": {"lease_seconds": values["lease_seconds"]}}
+    leases = [{"job_id": job, "state": state, **until.get(state, {})} for job, state in states.items()]
+    return {"status": "ok", "heartbeat_seconds": _beat_seconds(values), "leases": leases}
 
 
 def next_job(robot: int, *, confirms: bool, key: str | None) -> dict[str, Any]:
@@ -62,7 +69,7 @@ def told(claimed: Claimed | None) -> dict[str, Any]:
     """What the runner gets to know of its job, or that there is none."""
     if claimed is None:
         return {"job": None}
-    job, seconds = claimed.job, claimed.settings
+    job = claimed.job
     process = {
         "id": job.process_id,
         "name": job.process.name,
@@ -82,14 +89,19 @@ def told(claimed: Claimed | None) -> dict[str, Any]:
             "parameters": job.parameters,
             "attempt": job.attempt,
             "lease_token": claimed.lease_token,
-            "lease_seconds": seconds["lease_seconds"],
-            "heartbeat_seconds": min(seconds["heartbeat_seconds"], seconds["lease_seconds"] // 3),
+            "lease_seconds": claimed.settings["lease_seconds"],
+            "heartbeat_seconds": _beat_seconds(claimed.settings),
             "confirm_seconds": None if job.confirmed_at else int(CONFIRM.total_seconds()),
             "timeout_seconds": job.timeout_seconds,
             "process": process,
             "package": package,
         }
     }
+
+
+def _beat_seconds(values: Mapping[str, Any]) -> int:
+    """How often a robot beats: often enough that it may miss one or two."""
+    return int(min(values["heartbeat_seconds"], values["lease_seconds"] // 3))
 
 
 def _machine(key: str | None) -> Machine | None:

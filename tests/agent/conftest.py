@@ -45,6 +45,8 @@ class ControlPlane:
         self.packages: dict[int, bytes] = {}
         self.answers: dict[str, list[int]] = defaultdict(list)
         self.lease_states: dict[int, str] = {}
+        self.lease_seconds: float | None = None
+        self.heartbeat_seconds: float | None = None
         self.seen: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self.headers: dict[str, list[dict[str, str]]] = defaultdict(list)
         self.times: dict[str, list[float]] = defaultdict(list)
@@ -120,10 +122,14 @@ class ControlPlane:
             return 200, {"job": self._claimed(headers.get("Idempotency-Key"))}
         if path == "/api/runner/heartbeat":
             leases = [
-                {"job_id": each["job_id"], "state": self.lease_states.get(each["job_id"], "valid")}
+                {
+                    "job_id": each["job_id"],
+                    "state": self.lease_states.get(each["job_id"], "valid"),
+                    "lease_seconds": self.lease_seconds,
+                }
                 for each in body.get("leases", [])
             ]
-            return 200, {"status": "ok", "leases": leases}
+            return 200, {"status": "ok", "heartbeat_seconds": self.heartbeat_seconds, "leases": leases}
         if path.startswith("/api/runner/queues/"):
             return self._reply_of_a_queue(path)
         if "next" in body and self.knows_next:

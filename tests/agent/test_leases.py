@@ -94,8 +94,9 @@ def test_each_claim_has_a_key_of_its_own(plane, start_runner, wait_until):
     assert len(set(plane.claim_keys)) == len(plane.claim_keys)
 
 
+@pytest.mark.parametrize("told", ["with the job", "with the last heartbeat"])
 @pytest.mark.parametrize("answer", [0, 503], ids=["cut off", "refusing"])
-def test_a_runner_that_is_cut_off_ends_its_script_before_its_lease_ends(plane, run_once, tmp_path, answer):
+def test_a_runner_that_is_cut_off_ends_its_script_before_its_lease_ends(plane, run_once, tmp_path, answer, told):
     """Also one that ignores SIGTERM, and however long the grace is."""
     stamps = tmp_path / "stamps"
     script = f"""
@@ -106,7 +107,11 @@ with open({str(stamps)!r}, "w", buffering=1) as file:
         print(time.monotonic(), file=file)
         time.sleep(0.02)
 """
-    plane.add_job({"main.py": script}, lease_seconds=4, heartbeat_seconds=0.2)
+    if told == "with the job":
+        plane.add_job({"main.py": script}, lease_seconds=4, heartbeat_seconds=0.2)
+    else:
+        plane.add_job({"main.py": script}, lease_seconds=600, heartbeat_seconds=60)
+        plane.lease_seconds, plane.heartbeat_seconds = 4, 0.2
     plane.answers["heartbeat"] = CutOff(answer, stamps)
     assert not run_once()
     assert float(stamps.read_text().split()[-1]) < renewals(plane)[-1] + 4

@@ -117,7 +117,7 @@ def good(side: Side) -> None:
     side.job(parameters={"day": "Freitag, ä", "n": [1.5, None]}, timeout_seconds=60)
     side.job(robot_id=2, priority=7)
     first, second = side.claim(), side.claim(1, Idempotency_Key="k1")
-    assert side.beat(first).json["leases"] == [{"job_id": first["id"], "state": "valid"}]
+    assert side.beat(first).json["leases"] == [{"job_id": first["id"], "lease_seconds": 60, "state": "valid"}]
     assert side.beat(first).status == 200
     assert side.update(first, result={"rows": 3, "text": "ü"}, logs="done\n").status == 200
     assert side.update(first, result={"rows": 3, "text": "ü"}, logs="done\n").status == 200

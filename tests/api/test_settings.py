@@ -225,12 +225,19 @@ def shown_in(file: Path) -> Iterator[str]:
 
 
 @pytest.mark.shows_setting("jobs.lease_seconds", "jobs.heartbeat_seconds")
-def test_a_setting_holds_from_the_next_request(admin: Api) -> None:
+def test_a_setting_holds_from_the_next_request(admin: Api, app: Flask) -> None:
     admin.ok(admin.put("/api/settings/jobs", {"lease_seconds": 120, "heartbeat_seconds": 7}))
     admin.a_job()
     _, robot = admin.a_robot()
     job = robot.ok(robot.post("/api/runner/next-job", {}))["job"]
     assert (job["lease_seconds"], job["heartbeat_seconds"]) == (120, 7)
+    admin.ok(admin.put("/api/settings/jobs", {"lease_seconds": 15, "heartbeat_seconds": 7}))
+    beat = {"leases": [{"job_id": job["id"], "lease_token": job["lease_token"]}]}
+    told = robot.ok(robot.post("/api/runner/heartbeat", beat))
+    assert (told["heartbeat_seconds"], told["leases"][0]["lease_seconds"]) == (5, 15)
+    before = utcnow()
+    (kept,) = State(app).rows("jobs")
+    assert kept["lease_expires_at"] - before < timedelta(seconds=15)
 
 
 @pytest.mark.shows_setting("jobs.robot_offline_seconds")

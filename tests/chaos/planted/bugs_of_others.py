@@ -22,7 +22,9 @@ def lane_result_without_its_lease(patch: Patch) -> None:
 @bug
 def lane_renewal_without_its_lease(patch: Patch) -> None:
     """Whoever renews is told that the lease holds."""
-    patch.set("bvo_jobs.hot:HotJobs.beat", lambda hot, batch, asks: [list(ask.leases) for ask in asks])
+    from bvo_jobs.asks import Kept
+
+    patch.set("bvo_jobs.hot:HotJobs.beat", lambda hot, batch, asks: [Kept(batch.settings) for _ in asks])
 
 
 @bug
@@ -110,7 +112,7 @@ def runner_does_not_stop(patch: Patch) -> None:
 def runner_without_fence(patch: Patch) -> None:
     """A runner that is cut off does not count its lease, and lets the script go on."""
 
-    def renewed(lease: Any, sent_at: float) -> None:
-        before(lease, float("inf"))
+    def renewed(lease: Any, sent_at: float, *more: Any) -> None:
+        before(lease, float("inf"), *more)
 
     before = patch.set("bvo_agent.lease:Lease.renewed", renewed)
