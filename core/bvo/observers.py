@@ -1,8 +1,8 @@
 """Calls to parts that only watch: emitters, external sinks, cards, panels. They may fail; what they watch may not.
 
-Each observer has a breaker: after five failures in a row it is left alone for a minute, so that a broken plugin costs
-nothing. A call over its time budget counts as a failure, though Python can't stop it: what may hang belongs in the
-worker, where only other observers wait for it.
+What is called for each request or event has a breaker: after five failures in a row it is left alone for a minute, so
+that a broken plugin costs nothing. A call over its time budget counts as a failure, though Python can't stop it: what
+may hang belongs in the worker, where only other observers wait for it.
 """
 
 from __future__ import annotations
@@ -64,19 +64,26 @@ class Observers:
         if started < breaker.open_until:
             raise ObserverFailed(f"{name} of the plugin {plugin.name} failed {FAILURES} times and is paused")
         try:
+            answer = self.attempt(plugin, name, function, *args)
+        except ObserverFailed:
+            breaker.failed()
+            raise
+        if time.monotonic() - started > BUDGET_SECONDS:
+            breaker.failed()
+        else:
+            breaker.failures = 0
+        return answer
+
+    def attempt(self, plugin: PluginInfo, name: str, function: Callable[..., Any], *args: Any) -> Any:
+        """As `call`, and never left alone: for what is called in its own time, which others may depend on."""
+        started = time.monotonic()
+        try:
             answer = function(*args)
         except Exception as error:
-            breaker.failed()
             reason = f"{type(error).__name__}: {error}"
             self.last[plugin.name] = Failure(name=name, at=utcnow(), reason=reason)
             log.exception("%r of the plugin %r failed", name, plugin.name)
             raise ObserverFailed(f"{name} of the plugin {plugin.name}: {reason}") from error
-        self._judge(breaker, plugin, name, time.monotonic() - started)
-        return answer
-
-    def _judge(self, breaker: _Breaker, plugin: PluginInfo, name: str, seconds: float) -> None:
-        if seconds > BUDGET_SECONDS:
+        if (seconds := time.monotonic() - started) > BUDGET_SECONDS:
             log.warning("%r of the plugin %r took %.1f s", name, plugin.name, seconds)
-            breaker.failed()
-        else:
-            breaker.failures = 0
+        return answer

@@ -99,7 +99,7 @@ class Worker:
         """Run it; False where it failed, which is logged."""
         try:
             with self._app.app_context():  # a session of its own: what one task leaves broken harms no other
-                self._observers.call(scheduled.plugin, scheduled.task.name, run)
+                self._observers.attempt(scheduled.plugin, scheduled.task.name, run)
         except ObserverFailed:
             return False
         return True

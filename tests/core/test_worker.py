@@ -71,6 +71,25 @@ def test_a_task_runs_at_once_and_then_in_its_own_time(
     assert ran == ["often", "seldom", "0", "9", "often", "11", "often", "seldom", "61"]
 
 
+def test_a_task_that_fails_again_and_again_is_still_tried_in_its_own_time(
+    site: Site, sqlite_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the database is away all of them fail; the watchdog may not be late when it is back."""
+    ran: list[float] = []
+
+    def fails() -> None:
+        ran.append(steady)
+        raise ConnectionError("no route")
+
+    site.plug("tasks", periodic_tasks=[every(5, "sweeps", fails)])
+    made, steady = Worker(sqlite_app()), time.monotonic()
+    monkeypatch.setattr(worker.time, "monotonic", lambda: steady)
+    for _ in range(20):
+        made.step()
+        steady += 5
+    assert len(ran) == 20
+
+
 def test_after_a_jump_of_the_clock_a_task_counts_anew_twice_before_it_goes_on(
     site: Site, sqlite_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
