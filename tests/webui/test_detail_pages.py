@@ -188,7 +188,7 @@ def test_a_queue_shows_its_items_by_state_and_what_went_wrong(failed: dict[str, 
     board = panel(signed_in, failed["page"], "board")
     for count, state in ((1, "New"), (0, "In progress"), (1, "Completed"), (3, "Failed")):
         assert f"{count} {state}" in board
-    assert "1 completed, 3 failed" in panel(signed_in, failed["page"], "throughput")
+    assert "1 completed , 3 failed" in panel(signed_in, failed["page"], "throughput")
     wrong = panel(signed_in, failed["page"], "failures")
     assert re.search("timeout after … s at “…” Application 2", wrong)
     assert re.search("no address Application 1", wrong)
