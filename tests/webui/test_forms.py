@@ -74,7 +74,7 @@ def test_a_form_that_is_sent_as_it_came_changes_nothing(
             sheet = signed_in.form(f"{path}/edit")
             with state.unchanged():
                 assert signed_in.send(sheet).location == path
-            assert "Nothing was changed." in signed_in.get(path).text
+            assert "</a>: nothing was changed." in signed_in.get(path).text
 
 
 # --- creating
@@ -91,12 +91,21 @@ def test_a_row_is_created_as_through_the_api(admin: Api, signed_in: Browser) -> 
         sheet, name="invoices", max_retries="5", unique_references="true", description="first\r\nsecond"
     )
     assert page.location == "/ui/queues/1"
-    assert "Queue invoices was created." in signed_in.get(page.location).text
+    assert 'Queue <a href="/ui/queues/1">invoices</a> was created.' in signed_in.get(page.location).text
     queue = admin.ok(admin.get("/api/queues/1"))
     assert (queue["max_retries"], queue["unique_references"], queue["is_active"]) == (5, True, True)
     assert queue["description"] == "first\nsecond"
     (event,) = admin.ok(admin.get("/api/audit?action=queue.create"))["items"]
     assert event["message"] == 'User admin created Queue "invoices".'
+
+
+def test_a_name_is_text_in_the_message_that_tells_of_it(signed_in: Browser) -> None:
+    page = signed_in.fill("/ui/queues/new", name="<b>{0}</b>").location
+    assert 'Queue <a href="/ui/queues/1">&lt;b&gt;{0}&lt;/b&gt;</a> was created.' in signed_in.get(page).text
+    signed_in.fill("/ui/queues/1/edit", description="Bold")
+    assert "&lt;/b&gt;</a> was saved." in signed_in.get(page).text
+    signed_in.fill("/ui/queues/1/edit")
+    assert "&lt;/b&gt;</a>: nothing was changed." in signed_in.get(page).text
 
 
 def test_wrong_input_comes_back_with_everything_that_was_typed(signed_in: Browser, state: State) -> None:
@@ -128,7 +137,7 @@ def test_a_conflict_is_said_above_the_form_which_keeps_what_was_typed(admin: Api
 
 def test_json_is_checked_where_it_is_typed(admin: Api, signed_in: Browser) -> None:
     admin.ok(admin.post("/api/queues", {"name": "orders"}))
-    broken = '{\n  "order": 1,\n}'
+    broken = '{\n  "order" 1\n}'
     again = Sheet(signed_in.fill("/ui/queue-items/new", 422, queue_id="1", payload=broken).text)
     assert "line 2" in again.error("payload")
     assert again.sends["payload"] == broken

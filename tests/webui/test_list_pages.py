@@ -151,6 +151,8 @@ def test_what_would_be_touched_is_shown_first(jobs: list[int], admin: Api, signe
     assert state_of(admin, jobs[1]) == "pending"
     done = signed_in.send(signed_in.form(address), 200).text
     assert "Cancel: 2 done" in done
+    links = [f'<a href="/ui/jobs/{job}">#{job}</a>' for job in (jobs[2], jobs[1])]
+    assert f"is done with 2 jobs: {', '.join(links)}." in done
     assert [state_of(admin, job) for job in jobs] == ["canceled"] * 3 + ["pending"] * 2
     told = admin.ok(admin.get("/api/audit?action=job.canceled"))["items"]
     assert len(told) == 3, "each row has its own event"
@@ -189,6 +191,20 @@ def test_a_second_click_does_it_once(jobs: list[int], admin: Api, signed_in: Bro
     form = signed_in.form(f"/ui/jobs/bulk?action=retry&ids={jobs[0]}")
     assert signed_in.send(form, 200).text == signed_in.send(form, 200).text
     assert len(admin.ok(admin.get("/api/jobs"))) == 6
+
+
+def test_what_came_of_many_rows_is_linked_and_what_is_gone_is_named(
+    jobs: list[int], admin: Api, signed_in: Browser
+) -> None:
+    admin.ok(admin.post(f"/api/jobs/{jobs[0]}/cancel"))
+    done = signed_in.send(signed_in.form(f"/ui/jobs/bulk?action=retry&ids={jobs[0]}"), 200).text
+    made = jobs[-1] + 1
+    assert f'<a href="/ui/jobs/{jobs[0]}">#{jobs[0]}</a> made <a href="/ui/jobs/{made}">#{made}</a>.' in done
+    machines = [admin.ok(admin.post("/api/machines", {"name": f"HOST-{number:02}"}))["id"] for number in range(12)]
+    query = "&".join(f"ids={machine}" for machine in machines)
+    done = signed_in.send(signed_in.form(f"/ui/machines/bulk?action=delete&{query}"), 200).text
+    assert "is done with 12 machines: HOST-11, HOST-10," in done
+    assert "HOST-02 and 2 more." in done
 
 
 def test_what_is_not_reached_in_time_is_left_for_another_go(
