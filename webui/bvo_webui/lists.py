@@ -20,13 +20,14 @@ from bvo.entities import Order, Slice, cut, name_of, order_of, query_schema, sor
 from bvo.entities.query import MAX_COUNT
 from bvo_hookspecs import EntityType
 
+from . import beginnings
 from .bulk_actions import Deed, deeds
 from .choices import Choice, remember
 from .choices import of as columns_of
 from .controls import Control, controls, given
 from .headers import fragment
 from .offers import new_url, visible
-from .shell import list_url, title_of
+from .shell import Shell, list_url, title_of
 from .values import Value, detail_url, path_of, show
 
 FIRST_CONTROLS = 4
@@ -120,6 +121,14 @@ class Listing:
     @property
     def new(self) -> str:
         return new_url(self.entity)
+
+    @property
+    def empty_template(self) -> str:
+        return beginnings.template_of(self.entity)
+
+    @property
+    def command(self) -> str:
+        return beginnings.command(self.entity, Shell().server_url)
 
     @cached_property
     def controls(self) -> list[Control]:
