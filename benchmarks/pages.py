@@ -11,6 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bvo import create_app, migrations
-from bvo.database import db
+from bvo.database import db, utcnow
 from bvo_hookspecs import EntityType
 from bvo_jobs import hours
 
@@ -37,6 +38,7 @@ HTML = {"Accept": "text/html"}
 def pages(app: Flask, jobs: int) -> list[str]:
     """Every list with and without filters, in each order, and a page in its middle; and every page that is no list."""
     middle, old = max(1, jobs // 2), "2020-01-01T00:00:00%2B00:00"
+    day, month = (f"{utcnow() - timedelta(days=days):%Y-%m-%dT%H:00}" for days in (1, 30))
     found = ["/ui/", "/ui/?range=7d", "/ui/?range=30d", "/ui/cards", "/ui/plugins", "/ui/styleguide"]
     found += ["/ui/search", "/ui/search?q=process", "/ui/search?q=4711", "/ui/palette?q=r", "/ui/settings/general"]
     found += [f"/ui/jobs/{middle}", f"/ui/jobs/{middle}/edit", "/ui/jobs/new", "/ui/processes/1", "/ui/robots/1"]
@@ -48,6 +50,10 @@ def pages(app: Flask, jobs: int) -> list[str]:
         *("process_id=3&status=failed", "sort=id", "sort=created_at", "sort=-created_at", "sort=status"),
         *("status=failed&sort=created_at", "status=running&sort=-created_at", f"after={middle}", f"before={middle}"),
         f"sort=created_at&after={middle}:{old}",
+        *("trouble=late", "trouble=stranded", "trouble=overdue"),
+        *(f"finished_from={at}{more}" for at in (day, month) for more in ("", "&status=failed", "&status=canceled")),
+        *(f"finished_before={day}&status=completed", f"finished_from={month}&sort=finished_at", f"created_from={day}"),
+        f"finished_from={day}&robot_id=7",
     ):
         found.append(f"/ui/jobs/?{query}")
     found += ["/ui/jobs/rows", "/ui/jobs/bulk?action=cancel&all=true&status=pending"]

@@ -22,11 +22,16 @@ VIEWS = ("list", "get", "create", "update", "delete")
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """A query parameter of a list: `field` parses it, `apply` narrows the query in SQL."""
+    """A query parameter of a list: `field` parses it, `apply` narrows the query in SQL.
+
+    `orders` names a column that is never null in what the filter leaves, and that an index keeps in order: the list is
+    then in this order, the greatest first, as long as no other one is asked for.
+    """
 
     name: str
     field: Field[Any]
     apply: Callable[[Select[Any], Any], Select[Any]]
+    orders: str = ""
 
     def __post_init__(self) -> None:
         check_name(self, self.name)

@@ -25,6 +25,8 @@ BOOLEANS = {"true": "true", "1": "true", "yes": "true", "false": "false", "0": "
 class AssetService(Creates[Asset], Updates[Asset], Deletes[Asset]):
     """Create, change and delete. A secret that is left out of a change stays as it is."""
 
+    empty_template = "bvo_assets/assets_empty.html"
+
     form_begins_with = "type"
 
     def form_schema(self, row: Asset | None, given: Mapping[str, Any]) -> Schema:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from flask_smorest import Blueprint
-from marshmallow import ValidationError, fields, validate
+from marshmallow import fields, validate
 from sqlalchemy import Select
 
 from bvo.access import requires
-from bvo.entities import everything, fetch_page, paging_headers, query_schema
+from bvo.entities import everything, fetch_page, paging_headers, point_in_time, query_schema
 from bvo_hookspecs import EntityType, Filter, NavItem
 
 from .models import AuditEvent
@@ -25,23 +24,8 @@ described = Blueprint("audit", __name__)
 """Only for its decorators: the entity engine makes the routes."""
 
 
-def _point_in_time(description: str) -> fields.AwareDateTime:
-    return fields.AwareDateTime(
-        default_timezone=UTC,
-        validate=_within_utc,
-        metadata={"description": f"{description}; UTC where no zone is given"},
-    )
-
-
 def _text(description: str) -> fields.String:
     return fields.String(metadata={"description": description})
-
-
-def _within_utc(value: datetime) -> None:
-    try:
-        value.astimezone(UTC)
-    except OverflowError:
-        raise ValidationError("Not a valid datetime.") from None
 
 
 @cache  # filters that are the same have the same function: a form shows one of them
@@ -52,10 +36,10 @@ def _narrowing(criterion: Criterion) -> Callable[[Select[Any], Any], Select[Any]
 FIELDS: dict[str, fields.Field[Any]] = {
     "search": _text("Text in message, entity_name, actor_username or action"),
     "q": _text("The same as search"),
-    "from_time": _point_in_time("Events at this time or later"),
-    "to_time": _point_in_time("Events at this time or earlier"),
-    "from": _point_in_time("The same as from_time"),
-    "to": _point_in_time("The same as to_time"),
+    "from_time": point_in_time("Events at this time or later"),
+    "to_time": point_in_time("Events at this time or earlier"),
+    "from": point_in_time("The same as from_time"),
+    "to": point_in_time("The same as to_time"),
     "user": _text("The name of the user, or of the robot"),
     "username": _text("The same as user"),
     "user_id": fields.Integer(

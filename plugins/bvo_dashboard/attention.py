@@ -12,16 +12,10 @@ from sqlalchemy import Select, func, select
 from bvo import access
 from bvo.database import db, utcnow
 from bvo_hookspecs import DashboardCard
-from bvo_jobs import hours, states
-from bvo_jobs.eligibility import PENDING, RUNNING
-from bvo_jobs.models import Job
+from bvo_jobs import hours, states, troubles
 from bvo_robots.models import Robot
 
-LATE = timedelta(minutes=10)
-"""A job that could run and was not claimed for so long is late."""
-WAITING = "/ui/jobs/?status=pending&sort=id"
-MOST = 1_000
-"""Counted up to here: beyond it, a number says no more."""
+MOST = troubles.MOST
 
 
 @dataclass(frozen=True)
@@ -47,36 +41,30 @@ def attention() -> dict[str, Any]:
 def _lines() -> Iterator[Line]:
     can = access.principal().can
     if can("jobs:view"):
-        yield Line(_failed(), "job failed in 24 hours", "jobs failed in 24 hours", "/ui/jobs/?status=failed")
-        late, stranded = _waiting()
-        yield Line(late, "job waits too long", "jobs wait too long", WAITING, "wait")
-        yield Line(
-            stranded, "job waits without a robot", "jobs wait without a robot", "/ui/jobs/?status=pending&sort=id"
-        )
-        overdue = select(Job.id).where(RUNNING, Job.deadline_at < utcnow())
-        yield Line(_count(overdue), "job runs past its time", "jobs run past their time", "/ui/jobs/?status=running")
+        yield _failed()
+        yield _trouble("late", "job waits too long", "jobs wait too long", "wait")
+        yield _trouble("stranded", "job waits without a robot", "jobs wait without a robot")
+        yield _trouble("overdue", "job runs past its time", "jobs run past their time")
     if can("robots:view"):
         offline = select(Robot.id).where(Robot.status == "offline", Robot.last_heartbeat.is_not(None))
-        yield Line(_count(offline), "robot is offline", "robots are offline", "/ui/robots/?status=offline")
+        yield Line(
+            _count(offline), "robot is offline", "robots are offline", "/ui/robots/?status=offline&seen_only=true"
+        )
         draining = select(Robot.id).where(Robot.is_draining)
-        yield Line(_count(draining), "robot is draining", "robots are draining", "/ui/robots/", "wait")
+        yield Line(
+            _count(draining), "robot is draining", "robots are draining", "/ui/robots/?draining_only=true", "wait"
+        )
 
 
-def _failed() -> int:
-    since = utcnow() - timedelta(hours=23)
-    return sum(counts[states.FAILED] for counts in hours.ended(since).values())
+def _failed() -> Line:
+    since = hours.hour_of(utcnow() - timedelta(hours=23))
+    count = sum(counts[states.FAILED] for counts in hours.ended(since).values())
+    return Line(count, "job failed in 24 hours", "jobs failed in 24 hours", hours.url(since, status=states.FAILED))
 
 
-def _waiting() -> tuple[int, int]:
-    """Of the jobs that wait longest: how many wait too long, and how many for a robot that is not there."""
-    oldest = select(Job.id).where(PENDING, Job.available_at.is_(None)).order_by(Job.id).limit(MOST + 1).subquery()
-    known = select(Job.created_at, Robot.status, Robot.is_draining).outerjoin(Robot, Robot.id == Job.robot_id)
-    rows = db.session.execute(known.where(Job.id.in_(select(oldest.c.id)))).all()
-    ready = select(Robot.id).where(Robot.status == "online", Robot.is_draining.is_(False)).limit(1)
-    anyone = db.session.scalar(ready) is not None
-    late = sum(created < utcnow() - LATE for created, _, _ in rows)
-    stranded = sum(not anyone if status is None else status != "online" or drains for _, status, drains in rows)
-    return late, stranded
+def _trouble(name: str, one: str, many: str, tone: str = "bad") -> Line:
+    """Those that wait longest come first."""
+    return Line(troubles.count(name), one, many, f"/ui/jobs/?trouble={name}&sort=id", tone)
 
 
 def _count(query: Select[Any]) -> int:

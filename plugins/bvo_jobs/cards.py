@@ -29,7 +29,8 @@ def ended() -> dict[str, Any]:
     chosen = request.args.get("range", "")
     chosen = chosen if chosen in RANGES else "24h"
     title, count, width = RANGES[chosen]
-    counts = hours.ended(utcnow() - timedelta(hours=count - 1))
+    since = hours.hour_of(utcnow() - timedelta(hours=count - 1))
+    counts = hours.ended(since)
     bars = list(_bars(counts, width))
     total = sum((bar["counts"] for bar in bars), Counter[str]())
     highest = max((bar["total"] for bar in bars), default=0)
@@ -38,6 +39,7 @@ def ended() -> dict[str, Any]:
         "highest": highest,
         "total": total,
         "ends": hours.ENDS,
+        "urls": {end: hours.url(since, status=end) for end in hours.ENDS},
         "title": title,
         "width": width,
         "ranges": [(name, words, name == chosen) for name, (words, _, _) in RANGES.items()],
@@ -49,19 +51,26 @@ def _bars(counts: dict[datetime, Counter[str]], width: int) -> Iterator[dict[str
     for start in range(0, len(known), width):
         part = known[start : start + width]
         added = sum((counts[hour] for hour in part), Counter[str]())
-        yield {"since": part[0], "counts": added, "total": sum(added.values())}
+        begin, end = part[0], part[-1] + hours.HOUR
+        urls = {status: hours.url(begin, end, status=status) for status in hours.ENDS if added[status]}
+        yield {"since": begin, "counts": added, "total": sum(added.values()), "urls": urls}
 
 
 def busy() -> dict[str, Any]:
-    """When each robot worked, in the last 24 hours."""
-    until = utcnow()
-    since = until - SLOT * SLOTS
-    robots = db.session.execute(select(Robot.id, Robot.name, Robot.status).order_by(Robot.name).limit(ROBOTS + 1)).all()
+    """When each robot worked, in the last 24 hours: the slots that are over, and the one that goes on."""
+    now = utcnow()
+    since = now.replace(minute=now.minute // 10 * 10, second=0, microsecond=0) - SLOT * (SLOTS - 1)
+    robots = db.session.execute(select(Robot.id, Robot.name).order_by(Robot.name).limit(ROBOTS + 1)).all()
     rows = [
-        {"id": robot.id, "name": robot.name, "status": robot.status, **_worked(robot.id, since, until)}
+        {
+            "id": robot.id,
+            "name": robot.name,
+            "url": hours.url(since, robot_id=robot.id),
+            **_worked(robot.id, since, now),
+        }
         for robot in robots[:ROBOTS]
     ]
-    return {"rows": rows, "more": len(robots) > ROBOTS, "slots": SLOTS, "since": since, "until": until}
+    return {"rows": rows, "more": len(robots) > ROBOTS, "slots": SLOTS}
 
 
 def _worked(robot_id: int, since: datetime, until: datetime) -> dict[str, Any]:

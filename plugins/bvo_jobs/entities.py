@@ -7,13 +7,14 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from bvo.entities import equals, everything
+from bvo.entities import equals, everything, period
 from bvo_hookspecs import Action, EntityType, NavItem
 
 from . import states
 from .models import Job
 from .schemas import ID, JobIn, JobOut
 from .service import JobService
+from .troubles import TROUBLE
 
 
 def _can_cancel(job: Mapping[str, Any]) -> bool:
@@ -42,6 +43,9 @@ JOB = EntityType(
         equals(Job.status, fields.String(validate=validate.OneOf(states.STATES))),
         equals(Job.process_id, fields.Integer(validate=ID)),
         equals(Job.robot_id, fields.Integer(validate=ID)),
+        TROUBLE,
+        *period(Job.finished_at),
+        *period(Job.created_at),
     ),
     nav=NavItem(name="jobs", label="Jobs", order=10),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from urllib.parse import urlencode
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -55,6 +56,12 @@ def ended(since: datetime) -> dict[datetime, Counter[str]]:
     for hour in missing[-BATCH:]:
         found[hour] = _counted(db.session, hour, hour + HOUR)
     return found
+
+
+def url(since: datetime, until: datetime | None = None, **more: object) -> str:
+    """The list of the jobs that ended since then, or until then."""
+    times = {"finished_from": since, **({"finished_before": until} if until else {})}
+    return f"/ui/jobs/?{urlencode({**more, **{name: f'{at:%Y-%m-%dT%H:%M}' for name, at in times.items()}}, safe=':')}"
 
 
 def _hours(since: datetime, until: datetime) -> Iterable[datetime]:

@@ -92,8 +92,9 @@ def runs_panel(process_id: int) -> dict[str, Any]:
 def run(row_id: int) -> Response:
     """Queue a job without parameters, and show it."""
     job = registry.current().service(JobService).create({"process_id": row_id})
-    flash(f"Job #{job.id} was queued.")
-    return redirect(f"/ui/jobs/{job.id}")
+    page = f"/ui/jobs/{job.id}"
+    flash(f"Job {job.name} was queued.", page)
+    return redirect(page)
 
 
 def _seconds(job: Row[Any]) -> float:

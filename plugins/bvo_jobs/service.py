@@ -27,6 +27,8 @@ AGAIN = (*OPTIONS, "parameters", "priority")
 class JobService(Service[Job]):
     """What operators do with jobs; `execution` has what robots do."""
 
+    empty_template = "bvo_jobs/jobs_empty.html"
+
     form_begins_with = "process_id"
 
     def form_schema(self, row: Job | None, given: Mapping[str, Any]) -> Schema:

@@ -13,7 +13,7 @@ from bvo.database import db, utcnow
 from bvo_hookspecs import DetailPanel
 from bvo_robots.models import Robot
 
-from . import states
+from . import hours, states
 from .models import Job
 
 DAY = timedelta(days=1)
@@ -63,7 +63,7 @@ def panel(robot_id: int) -> dict[str, Any]:
         "jobs": db.session.scalars(shown).unique().all(),
         "pieces": pieces,
         "percent": round(100 * busy),
-        "since": now - DAY,
+        "url": hours.url(now - DAY, robot_id=robot_id),
         "width": WIDTH,
         "live": running,
     }

@@ -17,6 +17,8 @@ from .models import Machine
 class MachineService(Creates[Machine], Deletes[Machine]):
     """Create and delete; the database refuses to delete one that has robots."""
 
+    empty_template = "bvo_machines/machines_empty.html"
+
     def create(self, data: Mapping[str, Any]) -> Machine:
         """For mode `runner` the row carries `machine_key` this once; afterwards only its digest is known."""
         if data["mode"] != "runner":

@@ -30,6 +30,8 @@ CHUNK = 1024 * 1024
 class PackageService(Updates[Package], Deletes[Package]):
     """A package is uploaded, activated or not, and deleted where nothing uses it; it has no `create`."""
 
+    empty_template = "bvo_packages/packages_empty.html"
+
     def upload(self, file_name: str, source: BinaryIO, name: str = "", version: str = "") -> Package:
         """Keep an uploaded zip. Name and version come from the form, or from a file name like `report_1.2.3.zip`.
 

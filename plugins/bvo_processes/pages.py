@@ -38,5 +38,8 @@ def show(row_id: int, version: int) -> str:
 @requires("processes:edit")
 def roll_back(row_id: int, version: int) -> Response:
     process = registry.current().service(ProcessService).roll_back(row_id, version)
-    flash(f"Process {process.name} runs what version {version} ran, as version {process.version}.")
+    flash(
+        f"Process {process.name} runs what version {version} ran, as version {process.version}.",
+        f"/ui/processes/{row_id}/versions/{process.version}",
+    )
     return redirect(f"/ui/processes/{row_id}")

@@ -44,6 +44,7 @@ def used_by(package_id: int) -> dict[str, Any]:
     found = db.session.scalars(using).unique().all()
     earlier = select(ProcessVersion.id).where(ProcessVersion.package_id == package_id).limit(1)
     return {
+        "package_id": package_id,
         "processes": found[:MAX_USERS],
         "more": len(found) > MAX_USERS,
         "earlier": db.session.scalar(earlier) is not None,

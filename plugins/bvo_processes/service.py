@@ -25,6 +25,8 @@ MAX_VERSIONS = 200
 class ProcessService(Creates[Process], Updates[Process], Deletes[Process]):
     """Create, change (which counts a new version where package or script change) and delete."""
 
+    empty_template = "bvo_processes/processes_empty.html"
+
     form_begins_with = "package_id"
 
     def form_schema(self, row: Process | None, given: Mapping[str, Any]) -> Schema:

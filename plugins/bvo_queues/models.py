@@ -104,4 +104,5 @@ class QueueItem(Base, Timestamps, Leased):
 
 NEW, IN_PROGRESS = QueueItem.status == literal_column("'new'"), QueueItem.status == literal_column("'in_progress'")
 """As literals, so that the partial indexes are seen to apply."""
+ENDED = QueueItem.status.in_([literal_column(f"'{status}'") for status in ("completed", "failed", "abandoned")])
 READY = and_(NEW, QueueItem.available_at.is_(None))

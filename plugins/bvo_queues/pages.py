@@ -21,5 +21,6 @@ def retry_failed(row_id: int) -> Response:
     """Try the items again that failed for one reason."""
     queue = registry.current().service(QueueService).get(row_id)
     count = len(failures.retry(queue.id, request.form.get("fingerprint", "")))
-    flash(f"{count} {'item is' if count == 1 else 'items are'} tried again.")
+    words = f"{count} {'item' if count == 1 else 'items'} of the queue {queue.name} will be tried again."
+    flash(words, f"/ui/queue-items/?queue_id={queue.id}&status=new")
     return redirect(f"/ui/queues/{queue.id}")

@@ -30,9 +30,13 @@ KIND_OF = {states.NEW: "requeued", states.IN_PROGRESS: "started"}
 class QueueService(Creates[Queue], Updates[Queue], Deletes[Queue]):
     """Create, change and delete; the database refuses to delete one that has items."""
 
+    empty_template = "bvo_queues/queues_empty.html"
+
 
 class QueueItemService(Deletes[QueueItem], Service[QueueItem]):
     """What operators and producers do with items; `processing` has what jobs do."""
+
+    empty_template = "bvo_queues/queue_items_empty.html"
 
     def form_schema(self, row: QueueItem | None, given: Mapping[str, Any]) -> Schema:
         """An item stays in its queue."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from marshmallow import fields, validate
 
-from bvo.entities import equals, everything, search
-from bvo_hookspecs import Action, EntityType, NavItem
+from bvo.entities import equals, everything, flag, search
+from bvo_hookspecs import Action, EntityType, Filter, NavItem
 
 from .models import Robot
 from .schemas import STATUSES, RobotIn, RobotOut
 from .service import RobotService
 
+SEEN = Filter(
+    name="seen_only",
+    field=fields.Boolean(metadata={"description": "Only those that were heard of at least once"}),
+    apply=lambda query, value: query.where(Robot.last_heartbeat.is_not(None)) if value else query,
+)
 ROBOT = EntityType(
     name="robot",
     plural="robots",
@@ -24,6 +29,8 @@ ROBOT = EntityType(
     filters=(
         search(Robot.name, Robot.machine_info),
         equals(Robot.status, fields.String(validate=validate.OneOf(STATUSES))),
+        flag("draining_only", Robot.is_draining),
+        SEEN,
     ),
     actions=(
         Action(name="heartbeat", label="Mark as online", applies=lambda robot: robot["status"] != "online"),

@@ -24,6 +24,8 @@ TOKEN_HEADER = "X-Robot-Token"  # noqa: S105 - the header's name
 class RobotService(Creates[Robot], Updates[Robot], Deletes[Robot]):
     """Create, change and delete; a deleted robot's token ends at once."""
 
+    empty_template = "bvo_robots/robots_empty.html"
+
     def create(self, data: Mapping[str, Any]) -> Robot:
         """The row carries `api_token` this once; afterwards only its digest is known."""
         token = tokens.new("bvor")

@@ -44,7 +44,7 @@ def save(group: str) -> Response:
     """Store what was touched, or leave one setting to its default."""
     if name := request.form.get("reset"):
         service.reset(group, name)
-        return _done(group, "The setting is back to its default.")
+        return _done(group, "a setting is back to its default.")
     form = _form(group).entered(request.form)
     try:
         data = form.data()
@@ -55,7 +55,7 @@ def save(group: str) -> Response:
         return _page(group, form.refused(error), 422)
     except Overtaken as error:
         return _page(group, error.form, 412)
-    return _done(group, "The settings were saved." if data else "Nothing was changed.")
+    return _done(group, "the settings were saved." if data else "nothing was changed.")
 
 
 @pages.post("/ui/settings/email/test")
@@ -69,7 +69,7 @@ def test_mail() -> Response:
     except (ValidationError, UnprocessableEntity, BadGateway) as error:
         status = error.code or 422 if isinstance(error, BadGateway) else 422
         return _page(EMAIL, _form(EMAIL), status, trial=form.refused(error))
-    return _done(EMAIL, f"A test mail is on its way to {to}.")
+    return _done(EMAIL, f"a test mail is on its way to {to}.")
 
 
 def _groups() -> list[SettingsGroup]:
@@ -115,5 +115,5 @@ def _page(group: str, form: Form, status: int = 200, trial: Form | None = None) 
 
 
 def _done(group: str, words: str) -> Response:
-    flash(words)
+    flash(f"{registry.current().of(SettingsGroup)[group].label}: {words}")
     return redirect(url_for("settings_pages.show", group=group))

@@ -30,6 +30,8 @@ SHOWN = 9
 class ApiTokenService(Creates[ApiToken], Deletes[ApiToken]):
     """Create, and delete, which revokes at once; the audit log keeps the history."""
 
+    empty_template = "bvo_tokens/tokens_empty.html"
+
     def form_schema(self, row: ApiToken | None, given: Mapping[str, Any]) -> Schema:
         """Boxes for what the principal may do; for others, those may make tokens who may change users."""
         may = access.principal().can

@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, delete, event, insert, text
+from sqlalchemy import Connection, delete, insert, text
 
 from bvo.database import db, transaction
 from bvo.entities import MAX_COUNT, fetch_page, query_schema
@@ -20,6 +19,7 @@ from bvo_audit import query
 from bvo_audit.entities import AUDIT_EVENT
 from bvo_audit.models import AuditEvent
 from support.api import Api
+from support.plans import plan, statements
 from support.problems import refused
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -170,28 +170,6 @@ def test_pages_end_where_counting_ends(admin: Api) -> None:
 
 
 # --- plans
-
-
-@contextmanager
-def statements(connection: Connection) -> Iterator[list[tuple[str, Any]]]:
-    """What is sent to the database inside."""
-    sent: list[tuple[str, Any]] = []
-
-    def note(_: Any, __: Any, statement: str, parameters: Any, *more: Any) -> None:
-        sent.append((statement, parameters))
-
-    event.listen(connection.engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(connection.engine, "before_cursor_execute", note)
-
-
-def plan(connection: Connection, statement: str, parameters: Any) -> str:
-    sqlite = connection.dialect.name == "sqlite"
-    explain = "EXPLAIN QUERY PLAN" if sqlite else "EXPLAIN"
-    lines = connection.exec_driver_sql(f"{explain} {statement}", parameters).all()
-    return "\n".join(str(line[-1]) for line in lines)
 
 
 INDEXES: dict[str, tuple[dict[str, Any], ...]] = {

@@ -65,7 +65,53 @@ def test_what_needs_a_person_is_said_with_its_number_and_list(
         "1 job waits without a robot",
         "1 robot is offline",
     ]
-    assert 'href="/ui/robots/?status=offline"' in page
+
+
+def test_each_number_leads_to_a_list_of_as_many(
+    admin: Api, signed_in: Browser, change: Callable[..., None], app: Flask
+) -> None:
+    process, now = admin.a_process(), utcnow()
+    robots = [admin.a_robot(name)[0]["id"] for name in ("fell-silent", "drains", "never-seen")]
+    change(Robot, robots[0], last_heartbeat=now - timedelta(hours=1))
+    change(Robot, robots[1], is_draining=True)
+    ends = ((0, "failed"), (2, "failed"), (2, "completed"), (2, "completed"), (20, "canceled"), (30, "failed"))
+    for back, status in ends:
+        change(Job, admin.a_job(process)["id"], status=status, finished_at=now - timedelta(hours=back))
+    late = now - timedelta(hours=1)
+    change(Job, admin.a_job(process)["id"], created_at=late)
+    change(Job, admin.a_job(process, robot_id=robots[2])["id"], created_at=late)
+    running = {"status": "running", "robot_id": robots[0], "lease_expires_at": now + timedelta(hours=1)}
+    change(Job, admin.a_job(process)["id"], deadline_at=late, **running)
+    change(Job, admin.a_job(process)["id"], available_at=now + timedelta(hours=1), created_at=late)
+    for path in ("/ui/", "/ui/?range=7d", "/ui/?range=30d"):
+        found = numbers(signed_in.get(path).text)
+        assert len(found) > 8
+        for number, url in found:
+            assert f'<p class="muted count">{number} found</p>' in signed_in.get(url).text, f"{number}: {url}"
+
+
+def numbers(page: str) -> list[tuple[str, str]]:
+    """Of what needs attention, of the chart and of its bars, but those that are 0."""
+    attention = r'<a href="([^"]+)"><strong>(\d+)</strong>'
+    legend = r'<dt><a href="([^"]+)">\w+</a></dt><dd>(\d+)</dd>'
+    cells = r'<td class="number"><a href="([^"]+)">(\d+)</a></td>'
+    return [
+        (number, html.unescape(url))
+        for pattern in (attention, legend, cells)
+        for url, number in re.findall(pattern, page)
+        if number != "0"
+    ]
+
+
+def test_a_bar_leads_to_what_ended_in_its_hour(admin: Api, signed_in: Browser, change: Callable[..., None]) -> None:
+    hour = hours.hour_of(utcnow()) - timedelta(hours=3)
+    job = admin.a_job()["id"]
+    change(Job, job, status="failed", finished_at=hour + timedelta(minutes=59))
+    (url,) = re.findall(r'<a href="([^"]+)" tabindex="-1"><rect class="failed"', signed_in.get("/ui/").text)
+    until = hour + timedelta(hours=1)
+    times = f"finished_from={hour:%Y-%m-%dT%H:%M}&finished_before={until:%Y-%m-%dT%H:%M}"
+    assert html.unescape(url) == f"/ui/jobs/?status=failed&{times}"
+    assert f'href="/ui/jobs/{job}"' in signed_in.get(html.unescape(url)).text
 
 
 def test_one_sees_the_cards_of_what_one_may_view(

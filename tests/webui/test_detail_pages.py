@@ -58,7 +58,7 @@ def test_a_process_runs_at_the_press_of_a_button(
     process = admin.a_process()
     page = f"/ui/processes/{process['id']}"
     job = signed_in.submit(page, f"{page}/run").location
-    assert "Job #" in signed_in.get(job).text
+    assert f'Job Demo #1 was queued. <a href="{job}">Show</a>' in signed_in.get(job).text
     user_with("processes:view", "jobs:view")
     other = Browser(app.test_client())
     other.log_in("user-1", "correct horse")
@@ -188,7 +188,7 @@ def test_a_queue_shows_its_items_by_state_and_what_went_wrong(failed: dict[str, 
     board = panel(signed_in, failed["page"], "board")
     for count, state in ((1, "New"), (0, "In progress"), (1, "Completed"), (3, "Failed")):
         assert f"{count} {state}" in board
-    assert "1 completed, 3 failed" in panel(signed_in, failed["page"], "throughput")
+    assert "1 completed , 3 failed" in panel(signed_in, failed["page"], "throughput")
     wrong = panel(signed_in, failed["page"], "failures")
     assert re.search("timeout after … s at “…” Application 2", wrong)
     assert re.search("no address Application 1", wrong)
@@ -204,7 +204,7 @@ def test_items_that_failed_for_one_reason_are_tried_again_at_once(
     token, fingerprint = forms[0]
     signed_in.post(f"{failed['page']}/retry-failed", 403, fingerprint=fingerprint)
     signed_in.post(f"{failed['page']}/retry-failed", csrf_token=token, fingerprint=fingerprint)
-    assert "2 items are tried again" in signed_in.get(failed["page"]).text
+    assert "2 items of the queue" in signed_in.get(failed["page"]).text
     items = admin.ok(admin.get(f"/api/queue-items?queue_id={failed['id']}"))
     assert sorted((item["reference"], item["status"]) for item in items) == [
         ("O-0", "new"),

@@ -7,12 +7,17 @@ import html
 import io
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
+from bvo.database import transaction
 from bvo.entities import slices
 from bvo_audit import query
+from bvo_jobs.models import Job
 from bvo_jobs.service import JobService
 from bvo_webui import bulk_actions
 from support.api import Api
@@ -146,6 +151,8 @@ def test_what_would_be_touched_is_shown_first(jobs: list[int], admin: Api, signe
     assert state_of(admin, jobs[1]) == "pending"
     done = signed_in.send(signed_in.form(address), 200).text
     assert "Cancel: 2 done" in done
+    links = [f'<a href="/ui/jobs/{job}">#{job}</a>' for job in (jobs[2], jobs[1])]
+    assert f"is done with 2 jobs: {', '.join(links)}." in done
     assert [state_of(admin, job) for job in jobs] == ["canceled"] * 3 + ["pending"] * 2
     told = admin.ok(admin.get("/api/audit?action=job.canceled"))["items"]
     assert len(told) == 3, "each row has its own event"
@@ -184,6 +191,20 @@ def test_a_second_click_does_it_once(jobs: list[int], admin: Api, signed_in: Bro
     form = signed_in.form(f"/ui/jobs/bulk?action=retry&ids={jobs[0]}")
     assert signed_in.send(form, 200).text == signed_in.send(form, 200).text
     assert len(admin.ok(admin.get("/api/jobs"))) == 6
+
+
+def test_what_came_of_many_rows_is_linked_and_what_is_gone_is_named(
+    jobs: list[int], admin: Api, signed_in: Browser
+) -> None:
+    admin.ok(admin.post(f"/api/jobs/{jobs[0]}/cancel"))
+    done = signed_in.send(signed_in.form(f"/ui/jobs/bulk?action=retry&ids={jobs[0]}"), 200).text
+    made = jobs[-1] + 1
+    assert f'<a href="/ui/jobs/{jobs[0]}">#{jobs[0]}</a> made <a href="/ui/jobs/{made}">#{made}</a>.' in done
+    machines = [admin.ok(admin.post("/api/machines", {"name": f"HOST-{number:02}"}))["id"] for number in range(12)]
+    query = "&".join(f"ids={machine}" for machine in machines)
+    done = signed_in.send(signed_in.form(f"/ui/machines/bulk?action=delete&{query}"), 200).text
+    assert "is done with 12 machines: HOST-11, HOST-10," in done
+    assert "HOST-02 and 2 more." in done
 
 
 def test_what_is_not_reached_in_time_is_left_for_another_go(
@@ -270,3 +291,42 @@ def test_the_audit_log_is_exported_to_its_end(admin: Api, signed_in: Browser, mo
         admin.ok(admin.post("/api/queues", {"name": f"q{number}"}))
     rows = exported(signed_in, "/ui/audit/export.csv?search=queue.create")
     assert [row["entity_name"] for row in rows] == ["q3", "q2", "q1", "q0"]
+
+
+# --- ranges of time
+
+
+def test_a_range_of_time_is_paged_in_its_order_and_stays_in_the_form(
+    app: Flask, jobs: list[int], signed_in: Browser
+) -> None:
+    with app.app_context(), transaction() as session:
+        for number, job in enumerate(jobs[:4]):
+            at = datetime(2026, 11, 20, 12 - number, 30, 7, tzinfo=UTC)
+            session.execute(update(Job).where(Job.id == job).values(status="failed", finished_at=at))
+    first = signed_in.get("/ui/jobs/?finished_from=2026-11-20T10:30:07%2B01:00&page_size=2").text
+    assert 'type="datetime-local" name="finished_from" value="2026-11-20T09:30:07" step="any"' in first
+    second = signed_in.get(link(first, "next")).text
+    assert (shown(first), shown(second)) == (jobs[:2], jobs[2:4])
+    assert shown(signed_in.get(link(second, "prev")).text) == jobs[:2]
+    (by_time,) = re.findall(r'aria-sort="descending"><a href="([^"]+)">Finished', first)
+    reversed_ = signed_in.get(html.unescape(by_time)).text
+    assert shown(reversed_) == jobs[3:1:-1]
+    without = signed_in.get("/ui/jobs/?finished_from=&sort=finished_at").text
+    assert shown(without) == jobs[::-1], "where the range is taken out, that order goes with it"
+    refused = signed_in.get("/ui/jobs/?finished_from=noon", 422).text
+    assert 'name="finished_from" value="noon"' in refused
+
+
+def test_a_queue_leads_to_what_ended_in_each_hour(admin: Api, signed_in: Browser) -> None:
+    queue = admin.ok(admin.post("/api/queues", {"name": "orders"}))["id"]
+    for status in ("completed", "failed", "failed"):
+        item = admin.ok(admin.post("/api/queue-items", {"queue_id": queue}))["id"]
+        for following in ("in_progress", status):
+            admin.ok(admin.put(f"/api/queue-items/{item}", {"status": following}))
+    page = signed_in.get(f"/ui/queues/{queue}").text
+    found = re.findall(r'<a href="([^"]+)">(\d) (?:completed|failed)</a>', page)
+    assert [number for _, number in found] == ["1", "2"]
+    (bar,) = re.findall(r'<a href="([^"]+)" tabindex="-1"><rect class="bad"', page)
+    assert "&amp;ended_before=" in bar
+    for url, number in (*found, (bar, "2")):
+        assert f'<p class="muted count">{number} found</p>' in signed_in.get(html.unescape(url)).text

@@ -198,7 +198,7 @@ def test_an_action_changes_the_row_and_says_so(admin: Api, signed_in: Browser) -
     assert signed_in.submit(page, f"{page}/cancel").location == page
     answer = signed_in.get(page).text
     assert "Canceled" in answer
-    assert 'role="status"' in answer
+    assert f'role="status"><span>Job <a href="{page}">#{job["id"]}</a>: “Cancel” is done.' in answer
     assert f"{page}/cancel" not in answer, "what does not apply any more is not offered"
     assert 'role="status"' not in signed_in.get(page).text, "it is said once"
 
@@ -214,11 +214,20 @@ def test_what_an_action_refuses_is_said_on_the_page(admin: Api, signed_in: Brows
     assert f"Job #{job['id']}" in answer
 
 
+def test_an_action_that_makes_another_row_leads_to_it(admin: Api, signed_in: Browser) -> None:
+    job = admin.a_job()["id"]
+    page = f"/ui/jobs/{job}"
+    admin.ok(admin.post(f"/api/jobs/{job}/cancel"))
+    signed_in.submit(page, f"{page}/retry")
+    told = f'Job <a href="{page}">#{job}</a>: “Run again” made <a href="/ui/jobs/{job + 1}">#{job + 1}</a>.'
+    assert told in signed_in.get(page).text
+
+
 def test_deleting_leads_to_the_list(admin: Api, signed_in: Browser) -> None:
     process = admin.a_process()
     page = f"/ui/processes/{process['id']}"
     assert signed_in.submit(page, f"{page}/delete").location == "/ui/processes/"
-    assert "deleted" in signed_in.get("/ui/processes/").text
+    assert "<span>Process Demo was deleted.</span>" in signed_in.get("/ui/processes/").text
     signed_in.get(page, 404)
 
 

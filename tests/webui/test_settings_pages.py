@@ -36,7 +36,7 @@ def test_every_group_has_a_form_with_what_its_settings_declare(admin: Api, signe
 
 def test_what_was_touched_is_stored(admin: Api, signed_in: Browser) -> None:
     answer = signed_in.fill("/ui/settings/security", allowed_domains="example.com\r\nexample.org\r\n")
-    assert "The settings were saved." in signed_in.get(answer.location).text
+    assert "Security: the settings were saved." in signed_in.get(answer.location).text
     stored = admin.ok(admin.get("/api/settings/security"))
     assert stored["allowed_domains"] == ["example.com", "example.org"]
     (event,) = admin.ok(admin.get("/api/audit?action=settings.update"))["items"]

@@ -60,10 +60,12 @@ def run(entity: str) -> Response:
     ids = _ids(request.form.get("ids", "").split(","))
     names = {each.id: each.name for each in candidates(kind, deed, ids)}
     outcome = carry_out(kind, deed, ids)
-    failed = [
-        {"name": names.get(row_id, f"#{row_id}"), "url": detail_url(kind, row_id), "reason": reason}
-        for row_id, reason in outcome.failed.items()
-    ]
+    names |= {each.id: each.name for each in candidates(kind, deed, list(outcome.made.values())[:FIRST_ROWS])}
+
+    def named(row_id: int) -> dict[str, str]:
+        return {"name": names.get(row_id, f"#{row_id}"), "url": detail_url(kind, row_id)}
+
+    told = outcome.done[:FIRST_ROWS]
     page = render_template(
         "webui/bulk_done.html",
         entity=kind,
@@ -72,7 +74,8 @@ def run(entity: str) -> Response:
         deed=deed,
         back=list_url(kind),
         outcome=outcome,
-        failed=failed,
+        done=[(named(each), named(outcome.made[each]) if each in outcome.made else None) for each in told],
+        failed=[{**named(each), "reason": reason} for each, reason in outcome.failed.items()],
         key=secrets.token_urlsafe(18),
     )
     return make_response(page)

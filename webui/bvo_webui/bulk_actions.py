@@ -48,9 +48,10 @@ class Candidate:
 
 @dataclass
 class Outcome:
-    """How it went: `failed` has the reasons, `left` the rows that were not reached."""
+    """How it went: `made` has what came of a row, `failed` the reasons, `left` the rows that were not reached."""
 
     done: list[int] = field(default_factory=list)
+    made: dict[int, int] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
     left: list[int] = field(default_factory=list)
 
@@ -87,25 +88,22 @@ def carry_out(entity: EntityType, deed: Deed, ids: list[int]) -> Outcome:
         if time.monotonic() > until:
             outcome.left = ids[position:]
             break
-        problem = _try(run, row_id, db.session)
-        if problem:
-            outcome.failed[row_id] = problem
-        else:
-            outcome.done.append(row_id)
+        _try(run, row_id, outcome, db.session)
     return outcome
 
 
-def _try(run: Callable[[int], Any], row_id: int, session: Session) -> str:
-    """What went wrong with this row; empty where nothing did."""
+def _try(run: Callable[[int], Any], row_id: int, outcome: Outcome, session: Session) -> None:
     try:
-        run(row_id)
+        row = run(row_id)
+        outcome.done.append(row_id)
+        if row is not None and row.id != row_id:
+            outcome.made[row_id] = row.id
     except HTTPException as error:
         session.rollback()
-        return detail(error)
+        outcome.failed[row_id] = detail(error)
     except Exception:
         session.rollback()
         log.exception("An action on many rows failed at the row %s", row_id)
-        return "The server failed at this row. It was logged; the row was not changed."
+        outcome.failed[row_id] = "The server failed at this row. It was logged; the row was not changed."
     finally:
         session.expunge_all()
-    return ""

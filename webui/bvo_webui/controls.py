@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any, Literal
 
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate
 from werkzeug.datastructures import MultiDict
 
 from bvo import access, registry
@@ -60,11 +61,21 @@ def _control(criterion: Filter, entered: Any, errors: Any) -> Control:
         name=criterion.name,
         label=_label(criterion, kind),
         kind="select" if options else kind,
-        value=",".join(entered) if isinstance(entered, list) else str(entered),
+        value=_shown(criterion, kind, entered),
         help=str(criterion.field.metadata.get("description", "")),
         options=options,
         error=" ".join(map(str, errors)) if isinstance(errors, list) else str(errors or ""),
     )
+
+
+def _shown(criterion: Filter, kind: Kind, entered: Any) -> str:
+    """What was entered, in the form that the browser's control takes."""
+    if kind == "datetime-local" and entered:
+        try:
+            return f"{criterion.field.deserialize(entered).astimezone(UTC):%Y-%m-%dT%H:%M:%S}"
+        except (ValidationError, OverflowError):
+            pass  # it is shown as it is, beside what is wrong with it
+    return ",".join(entered) if isinstance(entered, list) else str(entered)
 
 
 def _label(criterion: Filter, kind: Kind) -> str:

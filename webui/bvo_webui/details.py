@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from flask import flash, make_response, redirect, render_template
 from markupsafe import Markup
@@ -16,7 +17,7 @@ from bvo.access import requires
 from . import errors, parts
 from .headers import fragment
 from .offers import visible
-from .records import Record, load
+from .records import Button, Record, load
 from .shell import list_url
 from .values import Value
 
@@ -95,9 +96,20 @@ def act(entity: str, row_id: int, action: str) -> Response:
         raise NotFound(f"{record.entity.label} has no action {action!r}.")
     errors.show_on(lambda problem: _shown(load(record.entity, row_id), problem))
     access.require(button.permission)
-    getattr(registry.current().service(record.entity.service), action)(row_id)
-    flash(f"{record.entity.label} {record.title}: {button.done}")
+    outcome = getattr(registry.current().service(record.entity.service), action)(row_id)
+    flash(_told(record, button, outcome))
     return redirect(list_url(record.entity) if button.removes else record.url)
+
+
+def _told(record: Record, button: Button, outcome: Any) -> Markup:
+    """What happened, with a link to the row, and to another one that came of it."""
+    label, entity = record.entity.label, record.entity
+    if button.removes:
+        return Markup("{} {} was deleted.").format(label, record.title)
+    if isinstance(outcome, entity.model) and outcome.id != record.id:
+        made = Record(entity, entity.read_schema().dump(outcome))
+        return Markup("{} {}: “{}” made {}.").format(label, record.link, button.label, made.link)
+    return Markup("{} {}: “{}” is done.").format(label, record.link, button.label)
 
 
 def _shown(record: Record, problem: str = "") -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import flash, make_response, redirect, render_template, request
+from markupsafe import Markup
 from marshmallow import Schema, ValidationError
 from sqlalchemy import select
 from werkzeug.exceptions import NotFound, UnprocessableEntity
@@ -47,7 +48,7 @@ def create(entity: str) -> Response:
     once = {name: record.row[name] for name in kind.secrets if record.row.get(name) and not hasattr(kind.model, name)}
     if once:
         return make_response(render_template("webui/created.html", record=record, once=once))
-    flash(f"{kind.label} {record.title} was created.")
+    flash(Markup("{} {} was created.").format(kind.label, record.link))
     return _on_to(record.url)
 
 
@@ -70,7 +71,8 @@ def update(entity: str, row_id: int) -> Response:
         return make_response(_edit_page(record, form.refused(error)), 422)
     except Overtaken as overtaken:
         return make_response(_edit_page(record, overtaken.form), 412)
-    flash(f"{record.entity.label} {changed.title} was saved." if data else "Nothing was changed.")
+    told = Markup("{} {} was saved.") if data else Markup("{} {}: nothing was changed.")
+    flash(told.format(record.entity.label, changed.link))
     return redirect(record.url)
 
 

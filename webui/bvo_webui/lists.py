@@ -16,17 +16,18 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 from bvo.access import requires
-from bvo.entities import Order, Slice, cut, name_of, query_schema, sortable
+from bvo.entities import Order, Slice, cut, name_of, order_of, query_schema, sortable
 from bvo.entities.query import MAX_COUNT
 from bvo_hookspecs import EntityType
 
+from . import beginnings
 from .bulk_actions import Deed, deeds
 from .choices import Choice, remember
 from .choices import of as columns_of
 from .controls import Control, controls, given
 from .headers import fragment
 from .offers import new_url, visible
-from .shell import list_url, title_of
+from .shell import Shell, list_url, title_of
 from .values import Value, detail_url, path_of, show
 
 FIRST_CONTROLS = 4
@@ -121,6 +122,14 @@ class Listing:
     def new(self) -> str:
         return new_url(self.entity)
 
+    @property
+    def empty_template(self) -> str:
+        return beginnings.template_of(self.entity)
+
+    @property
+    def command(self) -> str:
+        return beginnings.command(self.entity, Shell().server_url)
+
     @cached_property
     def controls(self) -> list[Control]:
         return controls(self.entity, self.question.entered, self.errors or {})
@@ -154,7 +163,7 @@ class Listing:
 
     @cached_property
     def headings(self) -> list[Heading]:
-        can_sort, order = sortable(self.entity), self.question.order
+        can_sort, order = sortable(self.entity, self.question.arguments), self.question.order
         found = []
         for position, choice in enumerate(self.choices_shown):
             kinds = {row.cells[position].kind for row in self.rows}
@@ -248,8 +257,9 @@ def ask(entity: EntityType) -> Question:
             raise BadRequest(f"The address has a value for {', '.join(sorted(unknown))} that is none.") from None
         raise Wrong(messages) from None
     sorted_by = request.args.get("sort", "")
+    order = _order(entity, sorted_by, arguments)
     before, after = (request.args.get(name) or None for name in PLACES)
-    return Question(entity, entered, arguments, _order(entity, sorted_by), sorted_by, before, after)
+    return Question(entity, entered, arguments, order, sorted_by and order.text, before, after)
 
 
 def ask_or_refuse(entity: EntityType) -> Question:
@@ -260,13 +270,18 @@ def ask_or_refuse(entity: EntityType) -> Question:
         raise BadRequest(f"The address has a value for {', '.join(sorted(wrong.messages))} that is none.") from None
 
 
-def _order(entity: EntityType, text: str) -> Order:
-    if not text:
-        return Order()
+def _order(entity: EntityType, text: str, arguments: Mapping[str, Any]) -> Order:
     column = text.removeprefix("-")
-    if column not in sortable(entity):
+    if not text or (column not in sortable(entity, arguments) and column in _emptied(entity)):
+        return order_of(entity, arguments)
+    if column not in sortable(entity, arguments):
         raise BadRequest(f"This list can't be sorted by {column}. Open it anew, and choose a column.")
     return Order(column=column, descending=text.startswith("-"))
+
+
+def _emptied(entity: EntityType) -> set[str]:
+    """Columns by which the list could be sorted, until their filters were emptied in the form."""
+    return {criterion.orders for criterion in entity.filters if criterion.name in request.args}
 
 
 def _page(listing: Listing) -> str:

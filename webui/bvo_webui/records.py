@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from flask import url_for
+from markupsafe import Markup
 
 from bvo import access, registry
 from bvo.entities import find, name_of
@@ -32,10 +33,6 @@ class Button:
     confirm: str = ""
     removes: bool = False
     applies: bool = True
-
-    @property
-    def done(self) -> str:
-        return "deleted." if self.removes else f"“{self.label}” is done."
 
 
 @dataclass(frozen=True)
@@ -64,6 +61,11 @@ class Record:
     @property
     def url(self) -> str:
         return detail_url(self.entity, self.id)
+
+    @property
+    def link(self) -> Markup:
+        """Its name as a link to its page, for messages that tell of it."""
+        return Markup('<a href="{}">{}</a>').format(self.url, self.title)
 
     @property
     def list_url(self) -> str:

@@ -53,6 +53,11 @@ class Shell:
         """The page of whoever is signed in; empty where no plugin has one."""
         return url_for(PROFILE) if PROFILE in current_app.view_functions else ""
 
+    @cached_property
+    def server_url(self) -> str:
+        """The address of this server, without a slash at its end, as people and robots reach it."""
+        return str(settings.get("general.public_url") or request.host_url).rstrip("/")
+
     def can(self, permission: str) -> bool:
         return self.principal.can(permission)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -121,6 +122,11 @@ def thousands(number: int) -> str:
     return f"{number:,}"
 
 
+def quoted(text: str) -> str:
+    """As one word of a command."""
+    return shlex.quote(str(text))
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "ago": ago,
     "clock": clock,
@@ -129,6 +135,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "lower_first": lower_first,
     "marked": marked,
     "pretty": pretty,
+    "quoted": quoted,
     "thousands": thousands,
     "tone": tone,
     "utc": utc,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from .arguments import Forgiving, is_storable, parser
-from .filters import equals, everything, flag, search
+from .filters import equals, everything, flag, period, point_in_time, search
 from .names import name_of
 from .query import MAX_COUNT, Page, fetch_page, find, offset, scoped
 from .routes import MAX_ID, ROW, blueprints, paging_headers, query_schema, refuse_huge_ids
 from .service import Creates, Deletes, Service, Updates, refuse_when_creating
-from .slices import Order, Slice, cut, every_row, sortable
+from .slices import Order, Slice, cut, every_row, order_of, sortable
 
 __all__ = [
     "MAX_COUNT",
@@ -33,8 +33,11 @@ __all__ = [
     "is_storable",
     "name_of",
     "offset",
+    "order_of",
     "paging_headers",
     "parser",
+    "period",
+    "point_in_time",
     "query_schema",
     "refuse_huge_ids",
     "refuse_when_creating",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
 from werkzeug.exceptions import NotFound, UnprocessableEntity
 
 from bvo import access, registry
@@ -59,6 +59,12 @@ def count(entity: EntityType, query: Select[Any]) -> int:
     return db.session.scalar(select(func.count()).select_from(some)) or 0
 
 
+def leading_column(entity: EntityType, arguments: Mapping[str, Any]) -> str:
+    """In whose order the list is, the greatest first: that of the id, unless a filter among `arguments` has another."""
+    ordering = (criterion for criterion in entity.filters if criterion.orders)
+    return next((each.orders for each in ordering if arguments.get(each.name) is not None), "id")
+
+
 def find(entity: EntityType, row_id: int) -> Any:
     """The row with this id. Raises NotFound where there is none, or none that the principal may see."""
     row = db.session.scalars(scoped(entity).where(entity.model.id == row_id)).one_or_none()
@@ -94,12 +100,25 @@ def _fetch(entity: EntityType, arguments: Mapping[str, Any]) -> Page:
     page, page_size, after = arguments.get("page", 1), arguments["page_size"], arguments.get("after")
     query = narrowed(entity, arguments)
     total = count(entity, query)
-    ordered = query.order_by(entity.model.id.desc()).offset(offset(arguments)).limit(page_size + 1)
-    if after is not None:
-        ordered = ordered.where(entity.model.id < after)
-    found = list(db.session.scalars(ordered).unique())
+    column = leading_column(entity, arguments)
+    ordered = _in_order(entity, query if after is None else query.where(_behind(entity, column, after)), column)
+    found = list(db.session.scalars(ordered.offset(offset(arguments)).limit(page_size + 1)).unique())
     rows = found[:page_size]
     return Page(rows, page, page_size, total, rows[-1].id if len(found) > page_size else None)
+
+
+def _in_order(entity: EntityType, query: Select[Any], column: str) -> Select[Any]:
+    names = (column,) if column == "id" else (column, "id")
+    return query.order_by(*(getattr(entity.model, name).desc() for name in names))
+
+
+def _behind(entity: EntityType, column: str, after: int) -> ColumnElement[bool]:
+    """What follows the row with this id; where it is gone, the next older id stands for it."""
+    key, value = entity.model.id, getattr(entity.model, column)
+    if column == "id":
+        return key < after  # type: ignore[no-any-return]
+    place = select(value, key).where(key <= after, value.is_not(None)).order_by(key.desc()).limit(1)
+    return tuple_(value, key) < place.scalar_subquery()
 
 
 def _ids(entity: EntityType, query: Select[Any]) -> Select[Any]:

@@ -31,7 +31,7 @@ from bvo import registry
 from bvo.database import db
 from bvo_hookspecs import EntityType
 
-from .query import count, fetch_page, narrowed
+from .query import count, fetch_page, leading_column, narrowed
 from .routes import MAX_ID
 
 BATCH = 500
@@ -72,14 +72,19 @@ class Slice:
     searched_to: datetime | None = None
 
 
-def sortable(entity: EntityType) -> frozenset[str]:
+def order_of(entity: EntityType, arguments: Mapping[str, Any]) -> Order:
+    """The order that the list has by itself: newest first."""
+    return Order(column=leading_column(entity, arguments))
+
+
+def sortable(entity: EntityType, arguments: Mapping[str, Any]) -> frozenset[str]:
     """The columns of the type's list that an index of their own keeps in order, and that are never null.
 
     None where the service fetches its pages itself.
     """
     if fetches_itself(entity):
         return frozenset()
-    return _sortable(entity.model.__table__, entity.read_schema)
+    return _sortable(entity.model.__table__, entity.read_schema) | {leading_column(entity, arguments)}
 
 
 def cut(

@@ -201,5 +201,6 @@ class LogView {
 }
 
 prepare(document);
+document.addEventListener("htmx:afterSwap", (event) => prepare(event.target));
 setInterval(tick, 1000);
 for (const root of document.querySelectorAll("[data-logview]")) new LogView(root);

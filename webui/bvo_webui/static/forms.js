@@ -37,7 +37,7 @@ for (const heading of document.querySelectorAll("[data-all]")) {
   heading.replaceChildren(button);
 }
 
-for (const button of document.querySelectorAll("[data-copy]")) {
+for (const button of document.querySelectorAll(".copy [data-copy]")) {
   if (!navigator.clipboard) continue;
   button.hidden = false;
   button.addEventListener("click", async () => {
