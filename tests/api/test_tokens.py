@@ -14,6 +14,7 @@ from bvo import tokens
 from bvo.database import db, transaction, utcnow
 from bvo_auth import accounts
 from bvo_tokens.models import ApiToken
+from conftest import as_admin
 from support.api import Api
 from support.problems import refused
 from support.state import State
@@ -261,8 +262,10 @@ def test_the_last_use_is_noted_to_the_minute(admin: Api, app: Flask, state: Stat
 
 
 def test_a_use_that_can_not_be_noted_fails_no_request(
-    admin: Api, app: Flask, state: State, caplog: pytest.LogCaptureFixture
+    make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
 ) -> None:
+    app = make_app()  # its table is changed
+    admin, state = as_admin(app), State(app)
     program = using(admin, created(admin, "machines:create"))
     refuse = {
         "sqlite": "CREATE TRIGGER no BEFORE UPDATE ON api_tokens BEGIN SELECT RAISE(ABORT, 'disk is full'); END",

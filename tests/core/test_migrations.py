@@ -42,6 +42,12 @@ class Wall(Base):
 
 
 @pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    """Not the one that is lent to other tests: its tables are changed."""
+    return make_app()
+
+
+@pytest.fixture
 def empty(databases: Databases, tmp_path: Path) -> Iterator[Flask]:
     """An app on a database without any table, inside its context."""
     app = create_app({"BVO_DATABASE_URL": databases.empty(), "BVO_DATA_DIR": tmp_path / "data"})
