@@ -22,8 +22,8 @@ from bvo_agent.shutdown import Shutdown
 
 logger = logging.getLogger(__name__)
 WAIT_SECONDS = 5
-"""So long the server may keep a claim waiting for a job. An idle runner notices so much later that it is to stop, and a
-claim counts from when it was sent, so that less of the time is left to confirm it."""
+"""So long the server may keep a claim waiting for a job. It counts from when it was sent, so that less of the time is
+left to confirm it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +91,7 @@ class Agent:
         claim = self._claims.take(wait_seconds)
         if claim is None:
             self._waited = 0 < wait_seconds / 2 < time.monotonic() - asked_at
-            if not self._idle:
+            if not self._idle and not self._shutdown.requested:
                 logger.info("waiting for work")
             self._idle = True
             return None

@@ -7,8 +7,10 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from bvo_agent.aside import Aside
 from bvo_agent.client import Client
 from bvo_agent.errors import Refused, Unavailable
 from bvo_agent.protocol import Job
@@ -31,6 +33,7 @@ class Claims:
 
     def __init__(self, client: Client, shutdown: Shutdown) -> None:
         self._client, self._shutdown = client, shutdown
+        self._aside = Aside[dict[str, Any]]()
         self._key = _new_key()
         self._next: Claim | None = None
         self.ahead = False
@@ -39,16 +42,18 @@ class Claims:
     def take(self, wait_seconds: int) -> Claim | None:
         """The job that came with the last result, or a new claim. Raises Unavailable or Refused.
 
-        Servers that know `wait_seconds` wait until there is a job; others answer at once.
+        Servers that know `wait_seconds` wait until there is a job; others answer at once. A runner that is to stop does
+        not wait for the answer: a job that comes with it is not confirmed, so it goes back and counts as no attempt.
         """
         if self._next:
             ready, self._next = self._next, None
             return ready
         sent_at = time.monotonic()
         body = {**self._body(), "wait_seconds": wait_seconds}
-        answer = self._client.post("/api/runner/next-job", body, {"Idempotency-Key": self._key})
+        ask = partial(self._client.post, "/api/runner/next-job", body, {"Idempotency-Key": self._key})
+        answer = self._aside.call(ask, lambda: self._shutdown.requested) if wait_seconds else ask()
         try:
-            return self._claim(answer, sent_at)
+            return None if answer is None else self._claim(answer, sent_at)
         except ValueError as error:
             raise Unavailable("a job was not understood") from error
 

@@ -115,7 +115,8 @@ def _not_started(watch: Watch, why: str) -> Message | None:
     """What is told of a job whose script was not started: `why`, unless the server has ended it."""
     if watch.lease.reason() is StopReason.CANCELED:
         return Stopped(words="it had not started")
-    if watch.lease.in_doubt:
+    stops = watch.reason() is StopReason.SHUTDOWN and watch.lease.job.confirm_seconds is not None
+    if watch.lease.in_doubt or stops:
         return NotStarted()
     return None if watch.unreported else _failed(why)
 

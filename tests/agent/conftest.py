@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email
 import email.policy
 import hashlib
@@ -54,6 +55,9 @@ class ControlPlane:
         self.downloads = 0
         self.claim_keys: list[str | None] = []
         self.knows_next = True
+        self.answers_claims = threading.Event()
+        """Who asks for a job, and would wait for it, waits for this."""
+        self.answers_claims.set()
         self._claims: dict[str, dict[str, Any]] = {}
         self.assets: dict[str, dict[str, Any]] = {}
         self.items: list[dict[str, Any]] = []
@@ -182,6 +186,9 @@ class Handler(BaseHTTPRequestHandler):
             self._send(201, b"{}")
             return
         body = json.loads(data)
+        if body.get("wait_seconds"):
+            plane.seen["waiting"].append(body)
+            plane.answers_claims.wait(body["wait_seconds"])
         status, answer = plane.reply(self.path, self.headers, body)
         if status < 300:
             plane.seen[action].append(body)
@@ -212,10 +219,11 @@ class Handler(BaseHTTPRequestHandler):
         return part.get_filename(), part.get_payload(decode=True)
 
     def _send(self, status: int, content: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
+        with contextlib.suppress(ConnectionError):  # the runner has gone
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
 
     def log_message(self, *args: object) -> None:
         pass

@@ -10,6 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from bvo_agent import shutdown
+from bvo_agent.agent import Agent, Settings
+
+MACHINE_KEY = "machine-key"
+
 TREE = """
 import os, subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
@@ -205,6 +210,40 @@ def test_the_script_of_a_killed_runner_is_ended_at_the_next_start(plane, start_r
     assert all(alive(pid) for pid in pids_of(plane))
     assert start_runner("--once").wait(10) == 0
     assert gone(pids_of(plane))
+
+
+def test_a_runner_that_waits_for_a_job_stops_before_the_answer(plane, start_runner, wait_until):
+    plane.answers_claims.clear()
+    runner = start_runner()
+    wait_until(lambda: plane.seen["waiting"])
+    told = time.monotonic()
+    runner.send_signal(signal.SIGTERM)
+    assert runner.wait(4) == 0
+    assert time.monotonic() - told < 2  # it takes 0.2 s where the machine has nothing else to do
+    assert plane.seen["next-job"] == []
+    plane.answers_claims.set()
+
+
+def test_a_runner_that_has_waited_goes_on_as_soon_as_it_is_answered(plane, start_runner, wait_until):
+    plane.answers_claims.clear()
+    start_runner()
+    wait_until(lambda: plane.seen["waiting"])
+    plane.add_job({"main.py": "print('ran')"})
+    plane.answers_claims.set()
+    wait_until(lambda: plane.seen["update"])
+    assert plane.result["status"] == "completed"
+
+
+def test_a_job_that_arrives_when_the_runner_is_to_stop_goes_back_and_counts_as_no_attempt(plane, home):
+    class Shutdown(shutdown.Shutdown):
+        requested = property(lambda self: bool(plane.seen["next-job"]))
+
+    plane.add_job({"main.py": "print('ran')"}, confirm_seconds=15)
+    settings = Settings(url=plane.url, name="robot-01", machine_key=MACHINE_KEY, home=home, poll_seconds=0.05)
+    Agent(settings, Shutdown()).run(once=True)
+    assert plane.seen["release"] == [{"started": False}]
+    assert plane.headers["release"][0]["X-Lease-Token"] == "lease-1"
+    assert plane.seen["update"] == plane.seen["log"] == []
 
 
 def test_an_idle_runner_stops_at_once(plane, start_runner, wait_until):

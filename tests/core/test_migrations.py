@@ -81,6 +81,38 @@ def test_an_empty_database_is_brought_up_taken_down_and_brought_up_again(empty: 
     assert tables() == full
 
 
+def test_postgresql_tends_the_tables_that_change_most_in_small_steps(
+    empty: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if db.engine.dialect.name != "postgresql":
+        pytest.skip("SQLite has no such settings")
+    own = {"core": ("outbox", "core_0004"), "audit": ("audit_events", "audit_0002"), "jobs": ("jobs", "jobs_0002")}
+
+    def settings() -> dict[str, bool]:
+        query = text("SELECT array_to_string(reloptions, ' ') FROM pg_class WHERE relname = :name")
+        with db.engine.connect() as connection:
+            told = {name: connection.scalar(query, {"name": name}) for name, _ in own.values()}
+        return {name: "autovacuum_vacuum_scale_factor=0 " in f"{options} " for name, options in told.items()}
+
+    migrations.upgrade()
+    assert settings() == {"outbox": True, "audit_events": True, "jobs": True}
+
+    before = {branch: revision for branch, (_, revision) in own.items()}
+    downgrade = migrations.command.downgrade
+    monkeypatch.setattr(
+        migrations.command,
+        "downgrade",
+        lambda config, target: downgrade(config, before.get(config.attributes["branch"].name, "heads")),
+    )
+    migrations.downgrade()
+    assert settings() == {"outbox": False, "audit_events": False, "jobs": False}
+
+    migrations.upgrade()
+    assert settings() == {"outbox": True, "audit_events": True, "jobs": True}
+    for branch in migrations.branches():
+        migrations.check(branch)
+
+
 def test_what_must_exist_is_there_once_however_often_it_is_seeded(empty: Flask) -> None:
     migrations.upgrade()
     migrations.upgrade()
