@@ -57,6 +57,8 @@ class QueueItem(Base, Timestamps, Leased):
         _partial("ix_queue_items_ended", "queue_id", "updated_at", "status", where=ENDED_STATES),
         Index("ix_queue_items_queue", "queue_id", "status", "id"),
         Index("ix_queue_items_status", "status", "id"),
+        Index("ix_queue_items_newest", "queue_id", "id"),
+        Index("ix_queue_items_name", "reference", "id"),
         Index("ix_queue_items_reference", "queue_id", "reference"),
     )
 

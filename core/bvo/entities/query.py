@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, func, select
+from sqlalchemy.orm import lazyload
 from werkzeug.exceptions import NotFound, UnprocessableEntity
 
 from bvo import access, registry
@@ -51,6 +52,11 @@ def narrowed(entity: EntityType, arguments: Mapping[str, Any]) -> Select[Any]:
         if arguments.get(criterion.name) is not None:
             query = criterion.apply(query, arguments[criterion.name])
     return query
+
+
+def bare(query: Select[Any]) -> Select[Any]:
+    """The query without what belongs to its rows, which is then read row by row where it is asked for."""
+    return query.options(lazyload("*"))
 
 
 def count(entity: EntityType, query: Select[Any]) -> int:
