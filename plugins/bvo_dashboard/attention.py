@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, and_, func, not_, or_, select
 
 from bvo import access
 from bvo.database import db, utcnow
@@ -70,13 +70,13 @@ def _failed() -> int:
 def _waiting() -> tuple[int, int]:
     """Of the jobs that wait longest: how many wait too long, and how many for a robot that is not there."""
     oldest = select(Job.id).where(PENDING, Job.available_at.is_(None)).order_by(Job.id).limit(MOST + 1).subquery()
-    known = select(Job.created_at, Robot.status, Robot.is_draining).outerjoin(Robot, Robot.id == Job.robot_id)
-    rows = db.session.execute(known.where(Job.id.in_(select(oldest.c.id)))).all()
-    ready = select(Robot.id).where(Robot.status == "online", Robot.is_draining.is_(False)).limit(1)
-    anyone = db.session.scalar(ready) is not None
-    late = sum(created < utcnow() - LATE for created, _, _ in rows)
-    stranded = sum(not anyone if status is None else status != "online" or drains for _, status, drains in rows)
-    return late, stranded
+    ready = and_(Robot.status == "online", Robot.is_draining.is_(False))
+    anyone = db.session.scalar(select(Robot.id).where(ready).limit(1)) is not None
+    stranded = not_(ready) if anyone else or_(Robot.id.is_(None), not_(ready))
+    counts = (func.count().filter(Job.created_at < utcnow() - LATE), func.count().filter(stranded))
+    waiting = select(*counts).select_from(Job).outerjoin(Robot, Robot.id == Job.robot_id)
+    late, alone = db.session.execute(waiting.where(Job.id.in_(select(oldest.c.id)))).one()
+    return late, alone
 
 
 def _count(query: Select[Any]) -> int:
