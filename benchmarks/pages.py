@@ -16,15 +16,14 @@ from typing import Any
 
 import audit_rows
 import click
+import page_addresses
 import page_rows
-from flask import Flask
 from flask.testing import FlaskClient
 from rich.console import Console
 from rich.table import Table
 
 from bvo import create_app, migrations
 from bvo.database import db
-from bvo_hookspecs import EntityType
 from bvo_jobs import hours
 
 SMALLER = 100
@@ -32,27 +31,6 @@ AUDIT = 10
 """Rows of the audit log for each job."""
 TARGET_MS = 50.0
 HTML = {"Accept": "text/html"}
-
-
-def pages(app: Flask, jobs: int) -> list[str]:
-    """Every list with and without filters, in each order, and a page in its middle; and every page that is no list."""
-    middle, old = max(1, jobs // 2), "2020-01-01T00:00:00%2B00:00"
-    found = ["/ui/", "/ui/?range=7d", "/ui/?range=30d", "/ui/cards", "/ui/plugins", "/ui/styleguide"]
-    found += ["/ui/search", "/ui/search?q=process", "/ui/search?q=4711", "/ui/palette?q=r", "/ui/settings/general"]
-    found += [f"/ui/jobs/{middle}", f"/ui/jobs/{middle}/edit", "/ui/jobs/new", "/ui/processes/1", "/ui/robots/1"]
-    found += ["/ui/queues/1", "/ui/queue-items/1", "/ui/packages/1", "/ui/audit/7", "/ui/users/1", "/ui/roles/1"]
-    for entity in app.extensions["bvo"].of(EntityType).values():
-        found.append(f"/ui/{entity.plural.replace('_', '-')}/")
-    for query in (
-        *("status=failed", "status=pending", "status=running", "process_id=3", "robot_id=7"),
-        *("process_id=3&status=failed", "sort=id", "sort=created_at", "sort=-created_at", "sort=status"),
-        *("status=failed&sort=created_at", "status=running&sort=-created_at", f"after={middle}", f"before={middle}"),
-        f"sort=created_at&after={middle}:{old}",
-    ):
-        found.append(f"/ui/jobs/?{query}")
-    found += ["/ui/jobs/rows", "/ui/jobs/bulk?action=cancel&all=true&status=pending"]
-    found += ["/ui/queue-items/?queue_id=2&status=new", "/ui/audit/?search=needle", "/ui/audit/?user=robot-0"]
-    return found
 
 
 def site(folder: Path, jobs: int) -> FlaskClient:
@@ -69,6 +47,8 @@ def site(folder: Path, jobs: int) -> FlaskClient:
         page_rows.fill(db.engine, jobs)
         for _ in audit_rows.grow(db.engine, jobs * AUDIT):
             pass
+        with db.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         for _ in range(1 + hours.KEPT // hours.HOUR // hours.BATCH):
             hours.summarise()
     client = app.test_client()
@@ -91,7 +71,11 @@ def milliseconds(client: FlaskClient, path: str) -> tuple[float, float]:
 def measure(small: FlaskClient, large: FlaskClient, jobs: int, repeat: int) -> list[dict[str, Any]]:
     """Open each page of both in turns; the first time, which warms what is cached, is not counted."""
     results = []
-    asked = zip(pages(small.application, jobs // SMALLER), pages(large.application, jobs), strict=True)
+    addresses = (
+        page_addresses.pages(small.application, jobs // SMALLER),
+        page_addresses.pages(large.application, jobs),
+    )
+    asked = zip(*addresses, strict=True)
     for of_small, of_large in asked:
         taken: tuple[list[float], list[float], list[float]] = ([], [], [])
         for _ in range(repeat + 1):
