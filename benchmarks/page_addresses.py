@@ -64,7 +64,7 @@ def _others(app: Flask, jobs: int) -> Iterator[str]:
         yield f"/ui/jobs/bulk?action={action}&all=true&{query}"
     yield from (f"/ui/queue-items/bulk?action={action}&all=true" for action in ("retry", "delete"))
     for entity in app.extensions["bvo"].of(EntityType).values():
-        row = {"jobs": middle, "queue_items": 9}.get(entity.plural, 1)
+        row = {"jobs": middle, "queue_items": min(9, max(1, jobs // 4))}.get(entity.plural, 1)
         if entity.plural == "api_tokens":
             continue  # there is none
         yield from (f"{_path(entity)}{row}{part}" for part in ("", "/live"))

@@ -8,11 +8,16 @@ from functools import lru_cache
 from sqlalchemy import BinaryExpression, BindParameter, Column, ColumnElement, Index, Table, UniqueConstraint, and_
 from sqlalchemy.sql import operators
 
+from bvo.database import UTCDateTime
+
 
 @lru_cache(maxsize=256)
 def ordered_columns(table: Table) -> frozenset[str]:
-    """The columns whose order an index of all rows keeps."""
-    in_order = [names for names in _whole(table) if len(names) == 1 or names[1] == "id"]
+    """The columns whose order an index of all rows keeps, with the ids of rows of one value in their order.
+
+    Of times hardly two are the same, so an index of a time alone does as well.
+    """
+    in_order = [names for names in _whole(table) if names[1:2] == ("id",) or _is_time(table, names)]
     return frozenset({"id"} | {names[0] for names in (*_unique(table), *in_order)})
 
 
@@ -64,8 +69,12 @@ def _equal(table: Table, conditions: Sequence[ColumnElement[bool]]) -> dict[str,
 
 @lru_cache(maxsize=256)
 def _whole(table: Table) -> tuple[tuple[str, ...], ...]:
-    """The columns of each index that has all rows; an index ends with the id where nothing else follows."""
+    """The columns of each index that has all rows."""
     return tuple(tuple(column.name for column in index.columns) for index in table.indexes if _is_whole(index))
+
+
+def _is_time(table: Table, names: Sequence[str]) -> bool:
+    return len(names) == 1 and isinstance(table.c[names[0]].type, UTCDateTime)
 
 
 def _unique(table: Table) -> Iterator[tuple[str, ...]]:
