@@ -14,7 +14,7 @@ from flask import Flask
 from marshmallow import fields, validate
 
 from bvo.database import utcnow
-from bvo.entities import sortable
+from bvo.entities import order_of, sortable
 from bvo.settings import groups
 from bvo_hookspecs import EntityType, Filter
 
@@ -66,7 +66,7 @@ def _others(app: Flask, jobs: int) -> Iterator[str]:
         yield f"/ui/jobs/bulk?action={action}&all=true&{query}"
     yield from (f"/ui/queue-items/bulk?action={action}&all=true" for action in ("retry", "delete"))
     for entity in app.extensions["bvo"].of(EntityType).values():
-        row = {"jobs": middle, "queue_items": 9}.get(entity.plural, 1)
+        row = {"jobs": middle, "queue_items": min(9, max(1, jobs // 4))}.get(entity.plural, 1)
         if entity.plural == "api_tokens":
             continue  # there is none
         yield from (f"{_path(entity)}{row}{part}" for part in ("", "/live"))
@@ -86,8 +86,7 @@ def _lists(app: Flask, jobs: int) -> Iterator[str]:
         for given in _filters(entity):
             yield _address(entity, given)
             if entity.plural in LARGE or not given:
-                orders = [f"{sign}{column}" for column in sorted(sortable(entity, given)) for sign in ("", "-")]
-                yield from (_address(entity, {**given, "sort": order}) for order in orders)
+                yield from (_address(entity, {**given, "sort": order}) for order in _orders(entity, given))
     places = (f"after={jobs // 2}", f"before={jobs // 2}", BY_TIME.format(jobs // 2))
     yield from (f"/ui/jobs/?{place}" for place in places)
     yield from (f"/ui/jobs/?status=completed&{place}" for place in places[:2])
@@ -96,19 +95,28 @@ def _lists(app: Flask, jobs: int) -> Iterator[str]:
 def _filters(entity: EntityType) -> Iterator[dict[str, Any]]:
     """No filter; each value of each one; and where the table is large, two of each of several together.
 
-    A range of time, from or before, is combined with one other filter at most.
+    A range of time, from or before, and what is wrong with a job are combined with one other filter at most.
     """
     yield {}
     values = {criterion.name: _values(entity, criterion) for criterion in entity.filters}
-    times = {criterion.name for criterion in entity.filters if criterion.orders}
+    in_pairs = {criterion.name for criterion in entity.filters if criterion.orders or criterion.name == "trouble"}
     for name, some in values.items():
         yield from ({name: value} for value in some)
     if entity.plural in LARGE:
         for count in range(2, len(values) + 1):
             for names in combinations(values, count):
-                if count == 2 or not times.intersection(names):
+                if count == 2 or not in_pairs.intersection(names):
                     each = product(*(values[name][-2:] for name in names))
                     yield from (dict(zip(names, chosen, strict=True)) for chosen in each)
+
+
+def _orders(entity: EntityType, given: dict[str, Any]) -> Iterator[str]:
+    """Every one; where a range of time is combined with another filter, the opposite of the list's own."""
+    own = order_of(entity, given)
+    if own.column != "id" and len(given) > 1:
+        yield own.reversed.text
+    else:
+        yield from (f"{sign}{column}" for column in sorted(sortable(entity, given)) for sign in ("", "-"))
 
 
 def _values(entity: EntityType, criterion: Filter) -> tuple[Any, ...]:

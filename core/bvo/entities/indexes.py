@@ -13,13 +13,13 @@ from sqlalchemy import (
     Column,
     ColumnClause,
     ColumnElement,
-    DateTime,
     Index,
     Table,
-    TypeDecorator,
     UniqueConstraint,
 )
 from sqlalchemy.sql import operators
+
+from bvo.database import UTCDateTime
 
 Conditions = Sequence[ColumnElement[bool]]
 
@@ -39,9 +39,11 @@ class Way:
 
 @lru_cache(maxsize=256)
 def ordered_columns(table: Table) -> frozenset[str]:
-    """The columns whose order an index of all rows keeps."""
-    whole = [names for names, wanted in _indexes(table) if not wanted]
-    in_order = [names for names in whole if len(names) == 1 or names[1] == "id"]
+    """The columns whose order an index of all rows keeps, with the ids of rows of one value in their order.
+
+    Of times hardly two are the same, so an index that goes on otherwise does as well.
+    """
+    in_order = [names for names, wanted in _indexes(table) if not wanted and _in_order(table, names, names[0])]
     return frozenset({"id"} | {names[0] for names in (*_unique(table), *in_order)})
 
 
@@ -77,15 +79,10 @@ def limited(table: Table, conditions: Conditions) -> set[str]:
     return {column.name for column in table.columns if _limits(table, conditions, column.name)}
 
 
-def _is_time(kind: Any) -> bool:
-    return isinstance(kind.impl if isinstance(kind, TypeDecorator) else kind, DateTime)
-
-
 def _in_order(table: Table, names: Sequence[str], column: str) -> bool:
-    """Few rows have the same time: they are put in order when they are read."""
     if column == "id":
         return names[:1] == ("id",)
-    return names[:2] == (column, "id") or (names[:1] == (column,) and _is_time(table.c[column].type))
+    return names[:1] == (column,) and (names[1:2] == ("id",) or isinstance(table.c[column].type, UTCDateTime))
 
 
 def _equal(table: Table, conditions: Conditions) -> dict[str, ColumnElement[bool]]:
