@@ -152,7 +152,7 @@ def main(rows: int, repeat: int, database_url: str, folder: Path | None, as_json
     """Show whether the audit log stays fast: each filter in a log of ROWS rows, and in one a hundredth as long.
 
     A ratio near 1 means that the length of the log does not matter. Some are above: a log that is shorter than what
-    one answer looks through (50,000 events) has less to read. What counts is that they grow no further.
+    one answer looks through (15,000 events) has less to read. What counts is that they grow no further.
 
     \b
     Examples:

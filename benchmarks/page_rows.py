@@ -1,47 +1,68 @@
-"""Jobs and queue items that look like a month of use, made by SQLite itself. Nothing is random."""
+"""Rows that look like a month of use, made by SQLite itself. Nothing is random.
+
+Jobs and queue items are as many as were asked for; of everything else there is a page or two.
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from rows import SHA256, add_process, add_robots
-from sqlalchemy import Connection, Engine, func, insert, select, text
+from sqlalchemy import Connection, Engine, Table, func, insert, select, text
 
 from bvo.database import utcnow
-from bvo_jobs.models import Job
-from bvo_processes.models import Process
+from bvo_access.models import User
+from bvo_assets.models import Asset
+from bvo_jobs.models import Artifact, Job, LogChunk, LostAttempt
+from bvo_machines.models import Machine
+from bvo_packages.models import Package
+from bvo_processes.models import Process, ProcessVersion
 from bvo_queues.models import Queue
 
-PROCESSES, ROBOTS, QUEUES = 20, 50, 5
+PROCESSES, ROBOTS, QUEUES, OTHERS = 20, 50, 5, 120
 MONTH_SECONDS = 30 * 24 * 3600
-WAITING = 2_000
-"""Of the newest jobs, so many are pending at most."""
+WAITING, RUNNING = 2_000, 40
+"""Of the newest jobs, so many are pending at most, and so many of those before them run."""
+CHUNKS, LINES = 50, 100
+"""The log of the job in the middle: pieces, and lines of each."""
 
 NUMBERS = "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < :rows) "
+MADE = f"strftime('%Y-%m-%d %H:%M:%S.000000', :start, CAST(1.0 * i * {MONTH_SECONDS} / :rows AS integer) || ' seconds')"
 JOBS = f"""
 INSERT INTO jobs (id, process_id, process_version, script_path, package_id, package_name, package_version,
                   package_sha256, robot_id, is_assigned, status, rank, max_attempts, retry_delay_seconds, attempt,
-                  log_characters, parameters, created_at, started_at, finished_at)
+                  log_characters, parameters, error_message, created_at, started_at, lease_expires_at, finished_at)
 {NUMBERS}
 SELECT i, 1 + i % {PROCESSES}, 1, 'main.py', 1, 'report', '1.0.0', '{SHA256}',
-       CASE WHEN waits THEN NULL ELSE 1 + (i * 7) % {ROBOTS} END, 0,
-       CASE WHEN waits THEN 'pending' WHEN i % 23 = 0 THEN 'failed' WHEN i % 97 = 0 THEN 'canceled'
-            ELSE 'completed' END,
-       0, 1, 30, 1, 0, '{{"day": "2026-11-01"}}', made,
-       CASE WHEN waits THEN NULL ELSE made END,
-       CASE WHEN waits THEN NULL ELSE strftime('%Y-%m-%d %H:%M:%S.000000', made, (5 + i % 50) || ' seconds') END
-FROM (SELECT i, i > :rows - min(:rows / 10, {WAITING}) AS waits,
-             strftime('%Y-%m-%d %H:%M:%S.000000', :start, CAST(1.0 * i * {MONTH_SECONDS} / :rows AS integer)
-             || ' seconds') AS made FROM s)
+       CASE WHEN state = 'pending' THEN NULL ELSE 1 + (i * 7) % {ROBOTS} END, 0, state, 0, 1, 30, 1, 0,
+       '{{"day": "2026-11-01", "region": "north", "limit": 500}}',
+       CASE WHEN state = 'failed' THEN 'ValueError: invoice ' || i || ' has no date' END, made,
+       CASE WHEN state <> 'pending' THEN made END,
+       CASE WHEN state = 'running' THEN strftime('%Y-%m-%d %H:%M:%S.000000', made, '365 days') END,
+       CASE WHEN state NOT IN ('pending', 'running')
+            THEN strftime('%Y-%m-%d %H:%M:%S.000000', made, (5 + i % 50) || ' seconds') END
+FROM (SELECT i, {MADE} AS made,
+             CASE WHEN i > :rows - min(:rows / 10, {WAITING}) THEN 'pending'
+                  WHEN i > :rows - min(:rows / 10, {WAITING}) - min(:rows / 10, {RUNNING}) THEN 'running'
+                  WHEN i % 23 = 0 THEN 'failed' WHEN i % 97 = 0 THEN 'canceled' ELSE 'completed' END AS state FROM s)
 """  # noqa: S608 - constants
 ITEMS = f"""
-INSERT INTO queue_items (queue_id, reference, status, rank, payload, retries, attempt, created_at, updated_at)
+INSERT INTO queue_items (queue_id, reference, status, rank, payload, retries, attempt, failure_kind, error_message,
+                         job_id, created_at, updated_at)
 {NUMBERS}
-SELECT 1 + i % {QUEUES}, 'ORD-' || i,
-       CASE WHEN i % 10 < 6 THEN 'completed' WHEN i % 10 < 8 THEN 'new' WHEN i % 10 = 8 THEN 'failed'
-            ELSE 'abandoned' END, 0, '{{"order": 1}}', 0, 0, :start, :start
-FROM s
+SELECT 1 + i % {QUEUES}, 'ORD-' || i, state, 0, '{{"order": 4711, "customer": "north"}}', 0, 0,
+       CASE WHEN state = 'failed' THEN 'application' END,
+       CASE WHEN state = 'failed' THEN 'ValueError: order ' || i || ' has no field "date' || i % 7 || '"' END,
+       CASE WHEN state <> 'new' THEN 1 + i % :jobs END, {MADE}, {MADE}
+FROM (SELECT i, CASE WHEN i % 11 < 7 THEN 'completed' WHEN i % 11 < 9 THEN 'new' WHEN i % 11 = 9 THEN 'failed'
+                     ELSE 'abandoned' END AS state FROM s)
 """  # noqa: S608 - constants
+
+
+def waiting(jobs: int) -> int:
+    """How many of so many jobs are pending."""
+    return min(jobs // 10, WAITING)
 
 
 def fill(engine: Engine, jobs: int) -> None:
@@ -52,14 +73,36 @@ def fill(engine: Engine, jobs: int) -> None:
         _base(connection)
         start = f"{utcnow() - timedelta(seconds=MONTH_SECONDS):%Y-%m-%d %H:%M:%S.000000}"
         connection.execute(text(JOBS), {"rows": jobs, "start": start})
-        connection.execute(text(ITEMS), {"rows": max(1, jobs // 4), "start": start})
+        connection.execute(text(ITEMS), {"rows": max(1, jobs // 4), "jobs": jobs, "start": start})
+        _output(connection, max(1, jobs // 2))
 
 
 def _base(connection: Connection) -> None:
     add_process(connection)
-    more = [
-        {"name": f"Process {number}", "package_id": 1, "script_path": "main.py"} for number in range(2, PROCESSES + 1)
-    ]
-    connection.execute(insert(Process), more)
+    numbers = range(2, PROCESSES + 1)
+    _add(connection, Process, [{"name": f"Process {n}", "package_id": 1, "script_path": "main.py"} for n in numbers])
+    ran = {"package_id": 1, "package_name": "report", "package_version": "1.0.0", "script_path": "main.py"}
+    _add(connection, ProcessVersion, [{"process_id": 1, "version": number, **ran} for number in (1, 2)])
     add_robots(connection, ROBOTS)
-    connection.execute(insert(Queue), [{"name": f"queue-{number}"} for number in range(1, QUEUES + 1)])
+    _add(connection, Queue, [{"name": f"queue-{number}"} for number in range(1, QUEUES + 1)])
+    package = {"name": "report", "scripts": ["main.py"], "sha256": SHA256, "size_bytes": 1000}
+    others = range(1, OTHERS + 1)
+    _add(connection, Package, [{**package, "version": f"1.0.{number}"} for number in others])
+    _add(connection, Machine, [{"name": f"host-{number}", "mode": "runner"} for number in others])
+    _add(connection, Asset, [{"name": f"limit-{number}", "type": "int", "plain_value": "42"} for number in others])
+    _add(connection, User, [{"username": f"person-{number}"} for number in others])
+
+
+def _output(connection: Connection, job_id: int) -> None:
+    """What a page of a job shows beside its row."""
+    of_job = {"job_id": job_id, "attempt": 1}
+    text_of = "".join(f"2026-11-01 12:00:00 INFO row {number} was booked\n" for number in range(LINES))
+    _add(connection, LogChunk, [{**of_job, "sequence": number, "text": text_of} for number in range(CHUNKS)])
+    file = {**of_job, "size_bytes": 1000, "sha256": SHA256}
+    _add(connection, Artifact, [{**file, "name": f"report-{number}.csv"} for number in range(10)])
+    _add(connection, LostAttempt, [{**of_job, "robot_id": number, "reason": "lease_lost"} for number in (1, 2, 3)])
+
+
+def _add(connection: Connection, model: Any, rows: list[dict[str, Any]]) -> None:
+    table: Table = model.__table__
+    connection.execute(insert(table), rows)

@@ -20,8 +20,8 @@ from bvo_hookspecs import EntityType
 
 from .models import AuditEvent
 
-LOOKED_THROUGH = 50_000
-"""Events that one answer looks through at most: about a tenth of a second for a search, less for the others."""
+LOOKED_THROUGH = 15_000
+"""Events that one answer looks through at most: some hundredths of a second for a search, less for the others."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ LEVELS = {"": (), WARNING: (WARNING, ERROR), ERROR: (ERROR,)}
 _ERROR = re.compile(r"\b(?:ERROR|CRITICAL|FATAL|Traceback|[A-Z]\w*(?:Error|Exception))\b|^\s*(?i:error|fatal)\b")
 _WARNING = re.compile(r"\bWARN(?:ING)?\b|\b[A-Z]\w*Warning\b|^\s*(?i:warn(?:ing)?)\b")
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
+_ALTERED = re.compile(r"[\x1b\r\t]")
 _LINE_ENDS = func.length(LogChunk.text) - func.length(func.replace(LogChunk.text, "\n", ""))
 
 
@@ -77,6 +78,12 @@ class Sought:
     def fits(self, line: Line) -> bool:
         wanted = LEVELS.get(self.level, ())
         return (not wanted or line.level in wanted) and self.text.lower() in line.text.lower()
+
+    def finds(self, raw: str) -> bool:
+        """The same of a line as it was printed; one that is shown as it is needs no closer look."""
+        if self.level or len(raw) > MAX_LINE or _ALTERED.search(raw):
+            return self.fits(_line(0, raw))
+        return self.text.lower() in raw.lower()
 
 
 @dataclass(frozen=True)
@@ -132,13 +139,13 @@ class Log:
             last = found[-1].sequence
 
     def _search(self, sought: Sought, before: int | None) -> Excerpt:
-        found: deque[Line] = deque(maxlen=LINES + 1)
+        found: deque[tuple[int, str]] = deque(maxlen=LINES + 1)
         for number, text in self._numbered():
             if before is not None and number >= before:
                 break
-            if sought.fits(line := _line(number, text)):
-                found.append(line)
-        more, shown = len(found) > LINES, list(found)[-LINES:]
+            if sought.finds(text):
+                found.append((number, text))
+        more, shown = len(found) > LINES, [_line(*each) for each in list(found)[-LINES:]]
         return Excerpt(shown, self._range(self._count(), self._count()).position, shown[0].number if more else None)
 
     def _numbered(self) -> Iterator[tuple[int, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, ScalarSelect, func, select
 
 from bvo.database import db
 from bvo_hookspecs import DashboardCard
@@ -13,24 +13,26 @@ from . import states
 from .models import Queue, QueueItem
 
 QUEUES, MOST = 10, 1_000
+SHOWN = (states.NEW, states.IN_PROGRESS, states.FAILED)
 
 
 def depth() -> dict[str, Any]:
     """The first ten queues by name; items are counted up to MOST + 1."""
-    queues = db.session.execute(select(Queue.id, Queue.name).order_by(Queue.name).limit(QUEUES + 1)).all()
-    rows = [{"id": queue.id, "name": queue.name, **_items(queue.id)} for queue in queues[:QUEUES]]
-    return {"rows": rows, "more": len(queues) > QUEUES, "most": MOST}
+    waiting = select(QueueItem.created_at).where(*_of_queue(states.NEW)).order_by(QueueItem.id).limit(1)
+    columns = (*(_count(status).label(status) for status in SHOWN), waiting.scalar_subquery().label("oldest"))
+    queues = select(Queue.id, Queue.name, *columns).order_by(Queue.name).limit(QUEUES + 1)
+    found = db.session.execute(queues).mappings().all()
+    rows = [{**queue, "counts": {status: queue[status] for status in SHOWN}} for queue in found[:QUEUES]]
+    return {"rows": rows, "more": len(found) > QUEUES, "most": MOST}
 
 
-def _items(queue_id: int) -> dict[str, Any]:
-    counts = {status: _count(queue_id, status) for status in (states.NEW, states.IN_PROGRESS, states.FAILED)}
-    waiting = select(QueueItem.created_at).where(QueueItem.queue_id == queue_id, QueueItem.status == states.NEW)
-    return {"counts": counts, "oldest": db.session.scalar(waiting.order_by(QueueItem.id).limit(1))}
+def _count(status: str) -> ScalarSelect[int]:
+    some = select(QueueItem.id).where(*_of_queue(status)).limit(MOST + 1).correlate(Queue).subquery()
+    return select(func.count()).select_from(some).correlate(Queue).scalar_subquery()
 
 
-def _count(queue_id: int, status: str) -> int:
-    some = select(QueueItem.id).where(QueueItem.queue_id == queue_id, QueueItem.status == status).limit(MOST + 1)
-    return db.session.scalar(select(func.count()).select_from(some.subquery())) or 0
+def _of_queue(status: str) -> tuple[ColumnElement[bool], ...]:
+    return QueueItem.queue_id == Queue.id, QueueItem.status == status
 
 
 CARD = DashboardCard(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from marshmallow import fields, validate
-from sqlalchemy import and_, select
 
 from bvo.entities import equals, everything, flag, period, search
 from bvo_hookspecs import Action, EntityType, NavItem
@@ -27,8 +26,6 @@ QUEUE = EntityType(
     principals={"list": ("user", "token", "sdk")},
     nav=NavItem(name="queues", label="Queues", order=60),
 )
-HAS_ENDED = and_(QueueItem.queue_id.in_(select(Queue.id)), ENDED)
-"""True of all that have ended; names the queues, by which their index begins."""
 QUEUE_ITEM = EntityType(
     name="queue_item",
     plural="queue_items",
@@ -44,7 +41,7 @@ QUEUE_ITEM = EntityType(
         equals(QueueItem.status, fields.String(validate=validate.OneOf(states.STATES))),
         search(QueueItem.reference),
         equals(QueueItem.job_id, fields.Integer(validate=ID)),
-        *period(QueueItem.updated_at, "ended", among=HAS_ENDED),
+        *period(QueueItem.updated_at, "ended", among=ENDED),
     ),
     actions=(Action(name="retry", label="Try again", applies=lambda item: item["status"] in ("failed", "abandoned")),),
     principals={"create": ("user", "token", "sdk")},

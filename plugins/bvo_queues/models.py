@@ -55,8 +55,11 @@ class QueueItem(Base, Timestamps, Leased):
         _partial("uq_queue_items_added_key", "added_key", where="added_key IS NOT NULL", unique=True),
         _partial("ix_queue_items_of_job", "job_id", "id", where="job_id IS NOT NULL"),
         _partial("ix_queue_items_ended", "queue_id", "updated_at", "status", where=ENDED_STATES),
+        _partial("ix_queue_items_ended_at", "updated_at", "status", where=ENDED_STATES),
         Index("ix_queue_items_queue", "queue_id", "status", "id"),
         Index("ix_queue_items_status", "status", "id"),
+        Index("ix_queue_items_newest", "queue_id", "id"),
+        Index("ix_queue_items_name", "reference", "id"),
         Index("ix_queue_items_reference", "queue_id", "reference"),
     )
 

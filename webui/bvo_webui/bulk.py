@@ -10,12 +10,14 @@ from werkzeug.wrappers import Response
 
 from bvo import access
 from bvo.access import requires
-from bvo.entities import cut
+from bvo.database import db
+from bvo.dumps import dumper
+from bvo.entities import first, scoped
 from bvo_hookspecs import EntityType
 
 from . import choices
-from .bulk_actions import MAX_ROWS, Deed, candidates, carry_out, deeds
-from .lists import Question, ask_or_refuse, row_of
+from .bulk_actions import MAX_ROWS, Candidate, Deed, candidates, carry_out, chosen, deeds
+from .lists import Row, ask_or_refuse, row_of
 from .offers import visible
 from .shell import list_url, title_of
 from .values import detail_url, path_of
@@ -30,10 +32,13 @@ def preview(entity: str) -> Response:
     deed = _deed(kind, request.args.get("action", ""))
     question = ask_or_refuse(kind)
     everything = "all" in request.args
-    ids = _matching(question) if everything else _ids(request.args.getlist("ids"))
-    found = candidates(kind, deed, ids)
+    if everything:
+        rows = first(kind, question.arguments, question.order, MAX_ROWS)
+    else:
+        rows = chosen(kind, _ids(request.args.getlist("ids")))
+    found = candidates(kind, deed, rows)
     touched = [each for each in found if each.applies]
-    schema, columns = kind.read_schema(), [choice for choice in choices.of(kind) if choice.shown]
+    columns = [choice for choice in choices.of(kind) if choice.shown]
     page = render_template(
         "webui/bulk.html",
         entity=kind,
@@ -44,8 +49,8 @@ def preview(entity: str) -> Response:
         found=found,
         touched=touched,
         headings=[choice.label for choice in columns],
-        first=[row_of(kind, schema, each.row, [choice.name for choice in columns]) for each in touched[:FIRST_ROWS]],
-        more=everything and len(ids) == MAX_ROWS,
+        first=_first(kind, touched, [choice.name for choice in columns]),
+        more=everything and len(rows) == MAX_ROWS,
         max_rows=MAX_ROWS,
         key=secrets.token_urlsafe(18),
     )
@@ -58,9 +63,10 @@ def run(entity: str) -> Response:
     kind = visible(entity)
     deed = _deed(kind, request.form.get("action", ""))
     ids = _ids(request.form.get("ids", "").split(","))
-    names = {each.id: each.name for each in candidates(kind, deed, ids)}
+    names = {each.id: each.name for each in candidates(kind, deed, chosen(kind, ids))}
     outcome = carry_out(kind, deed, ids)
-    names |= {each.id: each.name for each in candidates(kind, deed, list(outcome.made.values())[:FIRST_ROWS])}
+    made = chosen(kind, list(outcome.made.values())[:FIRST_ROWS])
+    names |= {each.id: each.name for each in candidates(kind, deed, made)}
 
     def named(row_id: int) -> dict[str, str]:
         return {"name": names.get(row_id, f"#{row_id}"), "url": detail_url(kind, row_id)}
@@ -104,15 +110,9 @@ def _ids(values: list[str]) -> list[int]:
     return ids
 
 
-def _matching(question: Question) -> list[int]:
-    """The first rows that match, as many as can be done at once."""
-    ids: list[int] = []
-    after: str | None = None
-    while len(ids) < MAX_ROWS:
-        arguments = {**question.arguments, "page_size": 200}
-        part = cut(question.entity, arguments, question.order, after=after, counted=False)
-        ids += [row.id for row in part.rows]
-        after = part.after
-        if after is None:
-            break
-    return ids[:MAX_ROWS]
+def _first(entity: EntityType, touched: list[Candidate], columns: list[str]) -> list[Row]:
+    """The first of these rows, with what belongs to them: read at once, not row by row."""
+    ids, dump = [each.id for each in touched[:FIRST_ROWS]], dumper(entity.read_schema)
+    whole = db.session.scalars(scoped(entity).where(entity.model.id.in_(ids))).unique()
+    rows = {row.id: row for row in whole}
+    return [row_of(entity, dump(rows[each]), columns) for each in ids if each in rows]

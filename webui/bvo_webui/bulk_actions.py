@@ -13,7 +13,8 @@ from werkzeug.exceptions import HTTPException
 
 from bvo import access, registry
 from bvo.database import db
-from bvo.entities import name_of, scoped
+from bvo.dumps import shown
+from bvo.entities import bare, name_of, scoped
 from bvo_hookspecs import EntityType
 
 from .errors import detail
@@ -41,9 +42,12 @@ class Candidate:
     """A row that was chosen, and whether the deed applies to it now."""
 
     id: int
-    name: str
     row: Mapping[str, Any]
     applies: bool
+
+    @property
+    def name(self) -> str:
+        return name_of(self.row) or f"#{self.id}"
 
 
 @dataclass
@@ -72,11 +76,16 @@ def deeds(entity: EntityType) -> list[Deed]:
     return [deed for deed in every if access.principal().can(deed.permission)]
 
 
-def candidates(entity: EntityType, deed: Deed, ids: Iterable[int]) -> list[Candidate]:
-    """The rows with these ids that the principal may see, newest first."""
+def chosen(entity: EntityType, ids: Iterable[int]) -> list[Any]:
+    """The rows with these ids that the principal may see, newest first, without what belongs to them."""
     query = scoped(entity).where(entity.model.id.in_(list(ids)[:MAX_ROWS])).order_by(entity.model.id.desc())
-    rows = entity.read_schema().dump(db.session.scalars(query).unique(), many=True)
-    return [Candidate(row["id"], name_of(row) or f"#{row['id']}", row, deed.applies(row)) for row in rows]
+    return list(db.session.scalars(bare(query)))
+
+
+def candidates(entity: EntityType, deed: Deed, rows: Iterable[Any]) -> list[Candidate]:
+    """These rows, and whether the deed applies to each of them."""
+    each = ((row.id, shown(entity.read_schema, row)) for row in rows)
+    return [Candidate(row_id, row, deed.applies(row)) for row_id, row in each]
 
 
 def carry_out(entity: EntityType, deed: Deed, ids: list[int]) -> Outcome:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from flask import request
-from marshmallow import Schema, fields
+from marshmallow import fields
 from werkzeug.wrappers import Response
 
 from bvo import access, registry
+from bvo.dumps import fields_of
 from bvo_hookspecs import EntityType
 
 from .shell import list_url
@@ -62,7 +62,7 @@ def _cookie() -> str:
 def _possible(entity: EntityType) -> list[str]:
     others = [
         name
-        for name, field in _fields(entity.read_schema).items()
+        for name, field in fields_of(entity.read_schema).items()
         if not isinstance(field, LONG) and not _is_told(entity, name)
     ]
     return [*entity.columns, *(name for name in others if name not in entity.columns)]
@@ -71,15 +71,9 @@ def _possible(entity: EntityType) -> list[str]:
 def _is_told(entity: EntityType, name: str) -> bool:
     """What must not be seen, or what another column tells: `process_id` beside `process`."""
     base, _, kind = name.rpartition("_")
-    return name in entity.secrets or (kind in ("id", "name") and base in _fields(entity.read_schema))
+    return name in entity.secrets or (kind in ("id", "name") and base in fields_of(entity.read_schema))
 
 
 def _label(entity: EntityType, name: str) -> str:
-    field = _fields(entity.read_schema).get(name)
+    field = fields_of(entity.read_schema).get(name)
     return str((field.metadata if field else {}).get("label") or words(name))
-
-
-@cache
-def _fields(schema: type[Schema]) -> dict[str, fields.Field[Any]]:
-    """What the schema shows, by name. Asked once: to make a schema costs more than all else here."""
-    return {field.data_key or name: field for name, field in schema().dump_fields.items()}

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import jsonify, render_template, request
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, select, union_all
 from werkzeug.wrappers import Response
 
 from bvo import access, registry
 from bvo.access import requires
 from bvo.database import db
+from bvo.dumps import dumper
 from bvo.entities import MAX_ID, name_of, scoped
+from bvo.entities.indexes import ordered_columns
 from bvo.entities.names import NAMES
-from bvo.entities.slices import ordered_columns
 from bvo_hookspecs import EntityType
 
 from .offers import new_url
@@ -107,8 +108,9 @@ def _ids(entity: EntityType, column: Any, text: str) -> list[int]:
     key = entity.model.id
     ids: list[int] = []
     if column.key in ordered_columns(entity.model.__table__):
-        begins = select(key).where(or_(*_spellings(column, text))).order_by(column, key).limit(ROWS_OF_A_TYPE)
-        ids += db.session.scalars(begins)
+        each = (select(key).where(begins).order_by(column, key) for begins in _spellings(column, text))
+        ranges = (query.limit(ROWS_OF_A_TYPE).subquery() for query in each)  # of several at once, all would be read
+        ids += db.session.scalars(union_all(*(select(found.c.id) for found in ranges)).limit(ROWS_OF_A_TYPE))
     recent = select(key, column.label("called")).order_by(key.desc()).limit(RECENT).subquery()
     contains = select(recent.c.id).where(recent.c.called.icontains(text, autoescape=True)).limit(ROWS_OF_A_TYPE)
     ids += db.session.scalars(contains)
@@ -126,7 +128,7 @@ def _shown(entity: EntityType, ids: list[int]) -> Iterator[Found]:
     if not ids:
         return
     rows = db.session.scalars(scoped(entity).where(entity.model.id.in_(ids))).unique()
-    for row in entity.read_schema().dump(rows, many=True):
+    for row in map(dumper(entity.read_schema), rows):
         name = name_of(row)
         label = str(name) if name else f"{entity.label} #{row['id']}"
         yield Found(label, entity.label if name else title_of(entity), detail_url(entity, row["id"]))

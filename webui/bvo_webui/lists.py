@@ -11,11 +11,12 @@ from functools import cached_property
 from typing import Any
 
 from flask import make_response, redirect, render_template, request, url_for
-from marshmallow import Schema, ValidationError
+from marshmallow import ValidationError
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 from bvo.access import requires
+from bvo.dumps import dumper
 from bvo.entities import Order, Slice, cut, name_of, order_of, query_schema, sortable
 from bvo.entities.query import MAX_COUNT
 from bvo_hookspecs import EntityType
@@ -28,6 +29,7 @@ from .controls import Control, controls, given
 from .headers import fragment
 from .offers import new_url, visible
 from .shell import Shell, list_url, title_of
+from .text import thousands
 from .values import Value, detail_url, path_of, show
 
 FIRST_CONTROLS = 4
@@ -103,7 +105,6 @@ class Listing:
     question: Question
     slice: Slice | None = None
     errors: Mapping[str, Any] | None = None
-    max_count = MAX_COUNT
     first_controls = FIRST_CONTROLS
 
     @property
@@ -113,6 +114,19 @@ class Listing:
     @property
     def title(self) -> str:
         return title_of(self.entity)
+
+    @property
+    def total(self) -> str:
+        """How many rows there are, `10,000+` where they are more; empty where that is not known."""
+        total = self.slice.total if self.slice else None
+        if total is None:
+            return ""
+        return thousands(total) if total <= MAX_COUNT else f"{thousands(MAX_COUNT)}+"
+
+    @property
+    def sought(self) -> str:
+        """The text that rows are searched for."""
+        return str(self.question.entered.get("search", ""))
 
     @property
     def url(self) -> str:
@@ -157,9 +171,8 @@ class Listing:
 
     @cached_property
     def rows(self) -> list[Row]:
-        schema = self.entity.read_schema()
-        shown = schema.dump(self.slice.rows if self.slice else [], many=True)
-        return [row_of(self.entity, schema, row, self.columns) for row in shown]
+        dump = dumper(self.entity.read_schema)
+        return [row_of(self.entity, dump(row), self.columns) for row in (self.slice.rows if self.slice else [])]
 
     @cached_property
     def headings(self) -> list[Heading]:
@@ -217,9 +230,9 @@ class Listing:
         return url_for("webui.list", entity=path_of(self.entity), **{**self.question.query, **more})
 
 
-def row_of(entity: EntityType, schema: Schema, row: Mapping[str, Any], columns: list[str]) -> Row:
+def row_of(entity: EntityType, row: Mapping[str, Any], columns: list[str]) -> Row:
     """A row's cells; the first of them that names the row leads to its page."""
-    cells = show(schema, row, columns)
+    cells = show(entity.read_schema, row, columns)
     name = name_of(row)
     leading = next((cell.name for cell in cells if cell.kind == "text" and cell.value == name), cells[0].name)
     return Row(row["id"], detail_url(entity, row["id"]), name or f"#{row['id']}", cells, leading)

@@ -11,6 +11,7 @@ from flask import url_for
 from markupsafe import Markup
 
 from bvo import access, registry
+from bvo.dumps import dumper
 from bvo.entities import find, name_of
 from bvo_hookspecs import EntityType
 
@@ -81,7 +82,7 @@ class Record:
 
     @cached_property
     def values(self) -> list[Value]:
-        return show(self.entity.read_schema(), self.row)
+        return show(self.entity.read_schema, self.row)
 
     @property
     def states(self) -> list[Value]:
@@ -141,4 +142,4 @@ class Record:
 
 def load(entity: EntityType, row_id: int) -> Record:
     """The row, within the principal's scope. Raises NotFound."""
-    return Record(entity, entity.read_schema().dump(find(entity, row_id)))
+    return Record(entity, dumper(entity.read_schema)(find(entity, row_id)))

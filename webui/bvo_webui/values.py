@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 from marshmallow import Schema, fields
 
 from bvo import access, registry
+from bvo.dumps import fields_of
 from bvo.entities import name_of
 from bvo.events import MASK
 from bvo_hookspecs import EntityType
@@ -75,9 +76,9 @@ def linked(text: Any, entity: str, row_id: Any, css_class: str = "") -> Markup:
     )
 
 
-def show(schema: Schema, row: Mapping[str, Any], names: list[str] | None = None) -> list[Value]:
+def show(schema: type[Schema], row: Mapping[str, Any], names: list[str] | None = None) -> list[Value]:
     """The fields of a dumped row, or those of `names`. What another field tells is left out."""
-    declared = {field.data_key or name: field for name, field in schema.dump_fields.items()}
+    declared = fields_of(schema)
     wanted = names or [name for name in declared if not _told_elsewhere(name, row)]
     return [_show(name, declared.get(name), row) for name in wanted]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from .arguments import Forgiving, is_storable, parser
 from .filters import equals, everything, flag, period, point_in_time, search
 from .names import name_of
-from .query import MAX_COUNT, Page, fetch_page, find, offset, scoped
-from .routes import MAX_ID, ROW, blueprints, paging_headers, query_schema, refuse_huge_ids
+from .orders import MAX_ID, Order, order_of
+from .query import MAX_COUNT, Page, bare, fetch_page, find, offset, scoped
+from .routes import ROW, blueprints, paging_headers, query_schema, refuse_huge_ids
 from .service import Creates, Deletes, Service, Updates, refuse_when_creating
-from .slices import Order, Slice, cut, every_row, order_of, sortable
+from .slices import Slice, cut, every_row, first, sortable
 
 __all__ = [
     "MAX_COUNT",
@@ -22,6 +23,7 @@ __all__ = [
     "Service",
     "Slice",
     "Updates",
+    "bare",
     "blueprints",
     "cut",
     "equals",
@@ -29,6 +31,7 @@ __all__ = [
     "everything",
     "fetch_page",
     "find",
+    "first",
     "flag",
     "is_storable",
     "name_of",

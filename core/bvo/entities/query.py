@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import lazyload
 from werkzeug.exceptions import NotFound, UnprocessableEntity
 
 from bvo import access, registry
 from bvo.database import db
 from bvo_hookspecs import EntityType
+
+from .orders import behind_row, order_of
 
 MAX_COUNT = 10_000
 """Rows are counted up to here: an exact count of a large table costs more than anyone reads from it."""
@@ -53,16 +56,15 @@ def narrowed(entity: EntityType, arguments: Mapping[str, Any]) -> Select[Any]:
     return query
 
 
+def bare(query: Select[Any]) -> Select[Any]:
+    """The query without what belongs to its rows, which is then read row by row where it is asked for."""
+    return query.options(lazyload("*"))
+
+
 def count(entity: EntityType, query: Select[Any]) -> int:
     """How many rows the query has, counted up to MAX_COUNT + 1."""
     some = _ids(entity, query).limit(MAX_COUNT + 1).subquery()
     return db.session.scalar(select(func.count()).select_from(some)) or 0
-
-
-def leading_column(entity: EntityType, arguments: Mapping[str, Any]) -> str:
-    """In whose order the list is, the greatest first: that of the id, unless a filter among `arguments` has another."""
-    ordering = (criterion for criterion in entity.filters if criterion.orders)
-    return next((each.orders for each in ordering if arguments.get(each.name) is not None), "id")
 
 
 def find(entity: EntityType, row_id: int) -> Any:
@@ -100,25 +102,11 @@ def _fetch(entity: EntityType, arguments: Mapping[str, Any]) -> Page:
     page, page_size, after = arguments.get("page", 1), arguments["page_size"], arguments.get("after")
     query = narrowed(entity, arguments)
     total = count(entity, query)
-    column = leading_column(entity, arguments)
-    ordered = _in_order(entity, query if after is None else query.where(_behind(entity, column, after)), column)
+    order = order_of(entity, arguments)
+    ordered = query.where(*behind_row(entity, order, after)).order_by(*order.by(entity.model))
     found = list(db.session.scalars(ordered.offset(offset(arguments)).limit(page_size + 1)).unique())
     rows = found[:page_size]
     return Page(rows, page, page_size, total, rows[-1].id if len(found) > page_size else None)
-
-
-def _in_order(entity: EntityType, query: Select[Any], column: str) -> Select[Any]:
-    names = (column,) if column == "id" else (column, "id")
-    return query.order_by(*(getattr(entity.model, name).desc() for name in names))
-
-
-def _behind(entity: EntityType, column: str, after: int) -> ColumnElement[bool]:
-    """What follows the row with this id; where it is gone, the next older id stands for it."""
-    key, value = entity.model.id, getattr(entity.model, column)
-    if column == "id":
-        return key < after  # type: ignore[no-any-return]
-    place = select(value, key).where(key <= after, value.is_not(None)).order_by(key.desc()).limit(1)
-    return tuple_(value, key) < place.scalar_subquery()
 
 
 def _ids(entity: EntityType, query: Select[Any]) -> Select[Any]:

@@ -18,11 +18,11 @@ from bvo.registry import Registry
 from bvo_hookspecs import Action, EntityType
 
 from .etags import answer, matching
+from .orders import MAX_ID
 from .query import MAX_COUNT, Page, fetch_page, find
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
-MAX_ID = 2**31 - 1
 ROW = "<int:row_id>"
 PERMISSION_OF = {"list": "view", "get": "view", "create": "create", "update": "edit", "delete": "delete"}
 

@@ -1,80 +1,42 @@
-"""Lists as people read them: sorted by what an index serves, and paged in both directions from any row on.
-
-A place in a list is named by the row beside it: its id, and where the list is sorted by another column, that value,
-too. So a page costs the same at any depth, and stays where it is while rows come and go.
-"""
+"""Lists as people read them: sorted by what an index serves, and paged in both directions from any row on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
-from marshmallow import Schema
-from sqlalchemy import (
-    Boolean,
-    Column,
-    DateTime,
-    Index,
-    Integer,
-    Select,
-    String,
-    Table,
-    TypeDecorator,
-    UniqueConstraint,
-    tuple_,
-)
+from sqlalchemy import Select, select
 
 from bvo import registry
 from bvo.database import db
 from bvo_hookspecs import EntityType
 
-from .query import count, fetch_page, leading_column, narrowed
-from .routes import MAX_ID
+from . import orders
+from .indexes import parts
+from .looking import Found, Search, is_needed
+from .orders import NEWEST, Order, behind, id_of, place_of
+from .query import MAX_COUNT, bare, count, fetch_page, narrowed
 
 BATCH = 500
 """Rows that are held at once where all of them are wanted."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
-    """By which column, and whether the greatest comes first. The default is the order of the API: newest first."""
-
-    column: str = "id"
-    descending: bool = True
-
-    @property
-    def reversed(self) -> Order:
-        return Order(column=self.column, descending=not self.descending)
-
-    @property
-    def text(self) -> str:
-        """As an address has it: `-created_at`."""
-        return f"-{self.column}" if self.descending else self.column
-
-
-NEWEST = Order()
-
-
-@dataclass(frozen=True, kw_only=True)
 class Slice:
     """Some rows of a list, and the places of those beside them: None where there are none.
 
-    `total` is capped at MAX_COUNT + 1, and 0 where it was not asked for. `searched_to` is as in `Page`.
+    `total` is capped at MAX_COUNT + 1, and None where it is not known. `searched_to` is as in `Page`; `looked_through`
+    says the same of a list that has no order of time.
     """
 
     rows: list[Any]
-    total: int = 0
+    total: int | None = None
     before: str | None = None
     after: str | None = None
     searched_to: datetime | None = None
-
-
-def order_of(entity: EntityType, arguments: Mapping[str, Any]) -> Order:
-    """The order that the list has by itself: newest first."""
-    return Order(column=leading_column(entity, arguments))
+    looked_through: bool = False
 
 
 def sortable(entity: EntityType, arguments: Mapping[str, Any]) -> frozenset[str]:
@@ -84,7 +46,8 @@ def sortable(entity: EntityType, arguments: Mapping[str, Any]) -> frozenset[str]
     """
     if fetches_itself(entity):
         return frozenset()
-    return _sortable(entity.model.__table__, entity.read_schema) | {leading_column(entity, arguments)}
+    own = orders.sortable(entity.model.__table__, entity.read_schema)
+    return own | {orders.order_of(entity, arguments).column}
 
 
 def cut(
@@ -102,22 +65,40 @@ def cut(
     """
     if fetches_itself(entity):
         return _of_service(entity, arguments, after)
-    query, size = narrowed(entity, arguments), arguments["page_size"]
-    total = count(entity, query) if counted else 0
+    size = arguments["page_size"]
+    rows = _reader(entity, arguments, order)
+    total = rows.total() if counted else None
     if before is not None:
-        found = _some(entity, query, order.reversed, before, size + 1)
-        if len(found) > size:
-            rows = found[size - 1 :: -1]
-            return Slice(rows=rows, total=total, before=_place(rows[0], order), after=_place(rows[-1], order))
+        found = rows.page(order.reversed, before, size)
+        if found.onward is not None:
+            shown = found.rows[::-1]
+            last = place_of(shown[-1], order) if shown else None
+            return Slice(rows=shown, total=total, before=found.onward, after=last)
         after = None  # what leads up to it fits on the first page
-    found = _some(entity, query, order, after, size + 1)
-    rows = found[:size]
+    found = rows.page(order, after, size)
     return Slice(
-        rows=rows,
+        rows=found.rows,
         total=total,
-        before=_place(rows[0], order) if rows and after is not None else None,
-        after=_place(rows[-1], order) if len(found) > size else None,
+        before=place_of(found.rows[0], order) if found.rows and after is not None else None,
+        after=found.onward,
+        looked_through=found.is_part,
     )
+
+
+def first(entity: EntityType, arguments: Mapping[str, Any], order: Order, limit: int) -> list[Any]:
+    """The first rows that fit, at most so many, without what belongs to them. All rows are looked through for them."""
+    rows: list[Any] = []
+    after: str | None = None
+    while len(rows) < limit:
+        if fetches_itself(entity):
+            part = _of_service(entity, {**arguments, "page_size": limit}, after)
+            rows, after = [*rows, *part.rows], part.after
+        else:
+            found = _reader(entity, arguments, order, related=False).page(order, after, limit - len(rows))
+            rows, after = [*rows, *found.rows], found.onward
+        if after is None:
+            break
+    return rows[:limit]
 
 
 def every_row(entity: EntityType, arguments: Mapping[str, Any], order: Order = NEWEST) -> Iterator[list[Any]]:
@@ -139,74 +120,74 @@ def fetches_itself(entity: EntityType) -> bool:
 
 
 def _of_service(entity: EntityType, arguments: Mapping[str, Any], after: str | None) -> Slice:
-    page = fetch_page(entity, {**arguments, "after": _id(after) if after else None})
+    page = fetch_page(entity, {**arguments, "after": id_of(after) if after else None})
     following = None if page.next_after is None else str(page.next_after)
     return Slice(rows=page.rows, total=page.total, after=following, searched_to=page.searched_to)
 
 
-def _some(entity: EntityType, query: Select[Any], order: Order, place: str | None, limit: int) -> list[Any]:
-    key, column = entity.model.id, getattr(entity.model, order.column)
-    by_id = order.column == "id"
-    columns = (key,) if by_id else (column, key)
-    if place is not None:
-        number, _, text = place.partition(":")
-        position = key if by_id else tuple_(column, key)
-        known = _id(number) if by_id else (_value(text, column.type), _id(number))
-        query = query.where(position < known if order.descending else position > known)
-    ordered = query.order_by(*(each.desc() if order.descending else each.asc() for each in columns))
-    return list(db.session.scalars(ordered.limit(limit)).unique())
+def _reader(entity: EntityType, arguments: Mapping[str, Any], order: Order, *, related: bool = True) -> _Indexed:
+    query = narrowed(entity, arguments)
+    kind = _Looked if is_needed(entity.model.__table__, query, order.column) else _Indexed
+    return kind(entity, query, order, related)
 
 
-def _place(row: Any, order: Order) -> str:
-    """`17`, or `17:2026-11-22T18:19:39+00:00` in a list that is sorted by a time."""
-    if order.column == "id":
-        return str(row.id)
-    value = getattr(row, order.column)
-    return f"{row.id}:{value.isoformat() if isinstance(value, datetime) else value}"
+@dataclass(frozen=True)
+class _Found:
+    """Some rows, and the place from which others follow; `is_part` where it is not yet known whether any do."""
+
+    rows: list[Any]
+    onward: str | None
+    is_part: bool = False
 
 
-def _id(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= MAX_ID:
-        raise ValueError(f"ids end at {MAX_ID}")
-    return number
+@dataclass
+class _Indexed:
+    """Rows to which an index leads, in the list's order."""
+
+    entity: EntityType
+    query: Select[Any]
+    order: Order
+    related: bool
+
+    def total(self) -> int | None:
+        return count(self.entity, self.query)
+
+    def page(self, order: Order, place: str | None, size: int) -> _Found:
+        following = self.query.where(*behind(self.entity, order, place)).order_by(*order.by(self.entity.model))
+        found = self._read(following.limit(size + 1))
+        rows = found[:size]
+        return _Found(rows, place_of(rows[-1], order) if len(found) > size else None)
+
+    def _read(self, query: Select[Any]) -> list[Any]:
+        return list(db.session.scalars(query if self.related else bare(query)).unique())
 
 
-def _value(text: str, kind: Any) -> Any:
-    kind = _plain(kind)
-    if isinstance(kind, DateTime):
-        value = datetime.fromisoformat(text)
-        if value.tzinfo is None:
-            raise ValueError(f"{text} has no zone")
-        return value
-    if isinstance(kind, Boolean):
-        return text == "True"
-    return int(text) if isinstance(kind, Integer) else text
+@dataclass
+class _Looked(_Indexed):
+    """Rows that are looked for among others: see `looking`."""
 
+    first: Found | None = None
 
-def _plain(kind: Any) -> Any:
-    return kind.impl if isinstance(kind, TypeDecorator) else kind
+    def total(self) -> int | None:
+        """None where not all rows were looked through."""
+        self.first = self._look(self.order, None, MAX_COUNT + 1)
+        return len(self.first.ids) if self.first.reached is None else None
 
+    def page(self, order: Order, place: str | None, size: int) -> _Found:
+        found = self.first if place is None else None
+        found = found or self._look(order, place, size + 1)
+        rows = self._load(found.ids[:size])
+        if len(found.ids) > size:
+            return _Found(rows, place_of(rows[-1], order))
+        reached = self._load([found.reached] if found.reached is not None else [])
+        return _Found(rows, place_of(reached[0], order) if reached else None, bool(reached))
 
-@lru_cache(maxsize=256)
-def _sortable(table: Table, schema: type[Schema]) -> frozenset[str]:
-    never_null = {column.name for column in table.columns if _can_lead(column)}
-    return ordered_columns(table) & never_null & {*schema().dump_fields}
+    def _look(self, order: Order, place: str | None, limit: int) -> Found:
+        search = Search(self.entity.model.__table__, parts(self.query.whereclause), order)
+        return search.look(behind(self.entity, order, place), limit)
 
-
-@lru_cache(maxsize=256)
-def ordered_columns(table: Table) -> frozenset[str]:
-    """The columns whose order an index of all rows keeps."""
-    unique = [list(each.columns) for each in table.constraints if isinstance(each, UniqueConstraint)]
-    whole = [list(index.columns) for index in table.indexes if _is_whole(index)]
-    in_order = [columns for columns in whole if len(columns) == 1 or columns[1].name == "id"]
-    return frozenset({"id"} | {columns[0].name for columns in (*unique, *in_order)})
-
-
-def _is_whole(index: Index) -> bool:
-    """Not only of some rows."""
-    return all(index.dialect_options[name]["where"] is None for name in ("sqlite", "postgresql"))
-
-
-def _can_lead(column: Column[Any]) -> bool:
-    return not column.nullable and isinstance(_plain(column.type), String | Integer | Boolean | DateTime)
+    def _load(self, ids: Sequence[int]) -> list[Any]:
+        """The rows with these ids, in the same order. One that has gone meanwhile is left out."""
+        model = self.entity.model
+        rows = {row.id: row for row in self._read(select(model).where(model.id.in_(ids)))} if ids else {}
+        return [rows[each] for each in ids if each in rows]
