@@ -49,7 +49,7 @@ class LeaseOut(Schema):
     job_id = fields.Integer()
     state = fields.String(validate=validate.OneOf(("valid", "stop", "lost")))
     lease_seconds = fields.Integer(
-        metadata={"description": "A valid one holds so long from this request on", "example": 60}
+        metadata={"description": "A valid one holds so long from this request on", "example": 60, "x_optional": True}
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -16,6 +17,7 @@ from bvo_jobs.models import Job
 from support.api import Api
 from support.browser import Browser
 
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SO_FAR = "were looked through so far"
 
 
@@ -68,6 +70,53 @@ def test_all_that_fit_are_found_page_by_page(jobs: list[int], signed_in: Browser
     failed = [jobs[0], jobs[6]]
     found = walk(signed_in, f"/ui/jobs/?status=failed&process_id=1{sort}")
     assert found == (failed if sort in ("&sort=id", "&sort=created_at") else failed[::-1])
+
+
+@pytest.fixture
+def ended(jobs: list[int], app: Flask) -> list[int]:
+    """The twelve jobs, which ended hour by hour, the oldest last; what failed stays so."""
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(update(Job).where(Job.status == "pending").values(status="completed"))
+        for back, job in enumerate(jobs):
+            connection.execute(update(Job).where(Job.id == job).values(finished_at=NOON - timedelta(hours=back)))
+    return jobs
+
+
+@pytest.mark.usefixtures("little")
+@pytest.mark.parametrize("sort", ["", "&sort=finished_at", "&sort=-id", "&sort=id", "&sort=-status"])
+@pytest.mark.parametrize("more", ["&status=failed", "&process_id=1", "&status=failed&process_id=2"])
+def test_all_of_a_range_of_time_are_found_page_by_page(
+    ended: list[int], signed_in: Browser, more: str, sort: str
+) -> None:
+    given = f"finished_from=2026-11-20T01:00&finished_before=2026-11-20T12:00{more}{sort}"  # all but the first
+    found = walk(signed_in, f"/ui/jobs/?{given}")
+    fitting = {
+        "&status=failed": [ended[6], ended[11]],
+        "&process_id=1": ended[2::2],
+        "&status=failed&process_id=2": [ended[11]],
+    }[more]
+    assert sorted(found) == fitting
+    by_time = {"": fitting, "&sort=finished_at": fitting[::-1], "&sort=id": fitting, "&sort=-id": fitting[::-1]}
+    assert found == by_time.get(sort, found)
+
+
+@pytest.mark.usefixtures("little")
+def test_all_with_a_trouble_are_found_page_by_page(jobs: list[int], signed_in: Browser, app: Flask) -> None:
+    with app.app_context(), db.engine.begin() as connection:
+        late = update(Job).where(Job.id.in_([jobs[1], jobs[6], jobs[8]]))
+        connection.execute(late.values(created_at=NOON - timedelta(days=300)))
+    assert walk(signed_in, "/ui/jobs/?trouble=late&sort=id") == [jobs[1], jobs[8]], "one of them has failed"
+    assert walk(signed_in, "/ui/jobs/?trouble=late") == [jobs[8], jobs[1]]
+    assert len(walk(signed_in, "/ui/jobs/?trouble=stranded")) == 9, "no robot is there"
+
+
+def test_where_an_index_has_all_that_is_asked_more_is_looked_through(
+    ended: list[int], signed_in: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "APART", 2)
+    whole = signed_in.get("/ui/jobs/?finished_from=2026-11-20T01:00&status=failed").text
+    assert (shown(whole), "3 found" in whole, SO_FAR in whole) == ([ended[0], ended[6], ended[11]], True, False)
+    assert SO_FAR in signed_in.get("/ui/jobs/?finished_from=2026-11-20T01:00&process_id=1").text
 
 
 @pytest.mark.usefixtures("little")
