@@ -74,7 +74,7 @@ def test_a_form_that_is_sent_as_it_came_changes_nothing(
             sheet = signed_in.form(f"{path}/edit")
             with state.unchanged():
                 assert signed_in.send(sheet).location == path
-            assert "Nothing was changed." in signed_in.get(path).text
+            assert ": nothing was changed." in signed_in.get(path).text
 
 
 # --- creating
@@ -91,7 +91,7 @@ def test_a_row_is_created_as_through_the_api(admin: Api, signed_in: Browser) -> 
         sheet, name="invoices", max_retries="5", unique_references="true", description="first\r\nsecond"
     )
     assert page.location == "/ui/queues/1"
-    assert "Queue invoices was created." in signed_in.get(page.location).text
+    assert 'Queue <a href="/ui/queues/1">invoices</a> was created.' in signed_in.get(page.location).text
     queue = admin.ok(admin.get("/api/queues/1"))
     assert (queue["max_retries"], queue["unique_references"], queue["is_active"]) == (5, True, True)
     assert queue["description"] == "first\nsecond"

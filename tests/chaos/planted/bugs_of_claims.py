@@ -71,7 +71,7 @@ def transactions_are_deferred(patch: Patch) -> None:
         return before(connection, statement.replace("BEGIN IMMEDIATE", "BEGIN"), *more, **options)
 
     def look_long(*arguments: Any) -> bool:
-        time.sleep(0.05)
+        time.sleep(0.3)  # longer than a busy machine keeps the others from beginning
         return may_claim(*arguments)
 
     before = patch.set("sqlalchemy.engine:Connection.exec_driver_sql", execute)
