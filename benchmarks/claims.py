@@ -119,7 +119,7 @@ def main(plan: Plan, robots: int, jobs: int, variants: tuple[str, ...]) -> None:
     report = plan.report(f"Claims per second, {robots} robots at once")
     with Site() as site:
         for kind in plan.databases:
-            claims = Claims(site=site, plan=plan, kind=kind, jobs=2_000 if plan.small else jobs, width=robots)
+            claims = Claims(site=site, plan=plan, kind=kind, jobs=20_000 if plan.small else jobs, width=robots)
             claims.compare(variants, report)
     report.show(as_json=plan.as_json)
 

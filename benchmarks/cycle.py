@@ -112,7 +112,7 @@ def main(plan: Plan, robots: int, jobs: int, peers: list[str], folder: Path | No
         with installed([] if plan.small else peers, home, site, report) as ready:
             subjects: dict[str, Callable[[], Figures]] = {}
             for kind in plan.databases:
-                subjects |= ours(site, plan, kind, robots, 2_000 if plan.small else jobs)
+                subjects |= ours(site, plan, kind, robots, 10_000 if plan.small else jobs)
             subjects |= {peer.name: partial(alone, peer, plan.seconds) for peer in ready}
             report.subjects |= in_turns(subjects, plan.rounds, "Working")
         for peer in ready:
