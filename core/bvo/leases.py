@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, select, update
+from sqlalchemy import ColumnElement, SQLColumnExpression, Update, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -44,7 +44,7 @@ def claim(
     *eligible: ColumnElement[bool],
     ttl: timedelta,
     limit: int = 1,
-    order_by: Sequence[ColumnElement[Any]] = (),
+    order_by: Sequence[SQLColumnExpression[Any]] = (),
     **values: Any,
 ) -> Lease:
     """Claim up to `limit` rows of `model` that are `eligible`, set `values`, and count the attempt."""

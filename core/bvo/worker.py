@@ -60,7 +60,7 @@ class Worker:
     def run(self) -> None:
         """Work until stopped. An error of one step is logged; the worker goes on."""
         while not self._stopped:
-            if not self.step():
+            if self.step() < outbox.BATCH:  # what comes meanwhile is taken together
                 time.sleep(IDLE_SECONDS)
 
     def step(self) -> int:

@@ -10,10 +10,11 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 
 from bvo import clock, outbox, worker
 from bvo.database import db, transaction, utcnow
+from bvo.observers import Observers
 from bvo.outbox import OutboxEvent
 from bvo.settings import StoredSetting
 from bvo.worker import Worker
@@ -140,6 +141,30 @@ def test_the_worker_survives_a_database_that_is_gone(
     caplog.clear()
     assert running.step() == 0
     assert "failed at a step" not in caplog.text
+
+
+def test_what_nobody_wants_is_settled_with_two_commits_however_much_it_is(sqlite_app: Callable[..., Flask]) -> None:
+    """Each waits for the disk, and for those that write at the same time."""
+    app, commits = sqlite_app(), []
+    with app.app_context():
+        with transaction() as session:
+            session.add_all(OutboxEvent(event=EVENT) for _ in range(50))
+        event.listen(db.engine, "commit", lambda connection: commits.append(1))
+        assert outbox.dispatch(Observers()) == 50
+        assert len(commits) == 2
+        assert db.session.query(OutboxEvent).filter(OutboxEvent.delivered_at.is_(None)).count() == 0
+
+
+def test_due_events_are_found_by_their_index(sqlite_app: Callable[..., Flask]) -> None:
+    statements: list[str] = []
+    with sqlite_app().app_context():
+        event.listen(db.engine, "before_cursor_execute", lambda c, cursor, statement, *_: statements.append(statement))
+        outbox.dispatch(Observers())
+        (claim,) = [statement for statement in statements if "UPDATE outbox" in statement]
+        given = [None] * claim.count("?")
+        plan = str(db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {claim}", tuple(given)).all())
+        assert "ix_outbox_due" in plan
+        assert "TEMP B-TREE FOR ORDER BY" not in plan
 
 
 def test_a_busy_worker_takes_batch_after_batch(
