@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from inspect import iscoroutinefunction
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -100,6 +101,7 @@ def init_app(app: Flask, config: Config) -> None:
             options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
         app.config["SQLALCHEMY_ENGINES"] = {"default": options}
         db.init_app(app)
+        _without_async_sessions(app)
         app.teardown_appcontext(_leave_broken_connections)  # runs before the one of db
     except ImportError as error:
         raise StartupError(
@@ -208,6 +210,11 @@ def _leave_broken_connections(error: BaseException | None) -> None:
         db.session.rollback()
     except DBAPIError:
         db.session.invalidate()
+
+
+def _without_async_sessions(app: Flask) -> None:
+    """Leave out that async sessions are closed, which we have none of: each context would start a thread and a loop."""
+    app.teardown_appcontext_funcs[:] = [step for step in app.teardown_appcontext_funcs if not iscoroutinefunction(step)]
 
 
 def check_reachable(config: Config) -> None:

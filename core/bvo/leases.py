@@ -64,12 +64,12 @@ def take(session: Session, model: Any, ids: Any, *, ttl: timedelta, **values: An
     """Claim the rows whose ids the query `ids` gives. It must lock what it finds, or find what nobody else can take."""
     token, expires_at = tokens.new("bvol"), utcnow() + ttl
     lease = {"lease_hash": tokens.digest(token), "lease_expires_at": expires_at}
-    return Lease(token, expires_at, session.scalars(taking(model, ids, **lease, **values)).all())
+    return Lease(token, expires_at, session.scalars(taking(model, model.id.in_(ids), **lease, **values)).all())
 
 
-def taking(model: Any, ids: Any, **values: Any) -> ReturningUpdate[int]:
+def taking(model: Any, *which: ColumnElement[bool], **values: Any) -> ReturningUpdate[int]:
     """The statement of a claim; `values` hold the lease."""
-    claimed = update(model).where(model.id.in_(ids)).values(attempt=model.attempt + 1, **values)
+    claimed = update(model).where(*which).values(attempt=model.attempt + 1, **values)
     return claimed.returning(model.id).execution_options(synchronize_session=False)
 
 

@@ -8,26 +8,28 @@ later. Each consumer is served at least once.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any, cast
 
 from flask import current_app
-from sqlalchemy import Index, Table, delete, insert, select, text, update
+from sqlalchemy import ColumnElement, Index, Table, delete, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from bvo_hookspecs import AuditSink, Event, PluginInfo, WebhookEmitter
 
 from . import leases, registry, tokens
-from .database import Base, BigId, Json, transaction, utcnow
+from .database import Base, BigId, Json, db, transaction, utcnow
 from .observers import ObserverFailed, Observers
 
 log = logging.getLogger(__name__)
 
 BATCH = 100
 """Slow consumers get through it before the lease runs out: after a few slow calls their breaker leaves them alone."""
+LOOK = 1000
+"""So many due events are looked at to find those that nobody wants."""
 LEASE = timedelta(seconds=60)
 RETENTION = timedelta(days=7)
 MAX_BACKOFF = timedelta(hours=1)
@@ -82,29 +84,50 @@ def row(event: Event) -> tuple[Table, dict[str, Any]]:
 
 
 def dispatch(observers: Observers) -> int:
-    """Claim one batch and deliver it; returns how many events were taken."""
+    """Claim one batch and deliver it; returns how many events are done with, or were tried."""
     consumers = _consumers()
+    unwanted, more = _settle_unwanted(consumers)
+    if not more:
+        return unwanted
     with transaction() as session:
         lease = leases.claim(
             session,
             OutboxEvent,
-            OutboxEvent.delivered_at.is_(None),
-            OutboxEvent.available_at <= utcnow(),
-            OutboxEvent.lease_hash.is_(None) | leases.expired(OutboxEvent),
+            *_due(),
             ttl=LEASE,
             limit=BATCH,
             order_by=(OutboxEvent.available_at, OutboxEvent.id),  # as the index has them
         )
         wanted = (OutboxEvent.id, OutboxEvent.event, OutboxEvent.pending, OutboxEvent.attempt)
         rows = session.execute(select(*wanted).where(OutboxEvent.id.in_(lease.ids)).order_by(OutboxEvent.id)).all()
-    is_wanted = cache(partial(_is_wanted, consumers))
-    if nobodys := [row.id for row in rows if not is_wanted(row.event.get("type"))]:
-        _settle(nobodys, 0, lease, [], None)
     for row in rows:
-        if is_wanted(row.event.get("type")):
-            told = _deliver_row(row.id, row.event, row.pending, consumers, observers)
-            _settle([row.id], row.attempt, lease, *told)
-    return len(lease.ids)
+        told = _deliver_row(row.id, row.event, row.pending, consumers, observers)
+        _settle(row.id, row.attempt, lease, *told)
+    return unwanted + len(lease.ids)
+
+
+def _due() -> tuple[ColumnElement[bool], ...]:
+    """The conditions of what may be delivered now."""
+    unleased = OutboxEvent.lease_hash.is_(None) | leases.expired(OutboxEvent)
+    return OutboxEvent.delivered_at.is_(None), OutboxEvent.available_at <= utcnow(), unleased
+
+
+def _settle_unwanted(consumers: list[_Consumer]) -> tuple[int, bool]:
+    """Be done with what is due and nobody wants, which is most of it; returns how much, and whether there is more.
+
+    It takes no lease, since nothing is delivered: to be done with an event twice is no harm.
+    """
+    is_wanted = cache(partial(_is_wanted, consumers))
+    types = select(OutboxEvent.id, OutboxEvent.event["type"].as_string().label("type")).where(*_due())
+    due = db.session.execute(types.order_by(OutboxEvent.available_at, OutboxEvent.id).limit(LOOK)).all()
+    db.session.rollback()
+    unwanted = [row.id for row in due if not is_wanted(row.type)]
+    if unwanted:
+        with transaction() as session:
+            settled = update(OutboxEvent).where(OutboxEvent.id.in_(unwanted), *_due())
+            settled = settled.values(pending=[], delivered_at=utcnow(), lease_hash=None, lease_expires_at=None)
+            session.execute(settled.execution_options(synchronize_session=False))
+    return len(unwanted), len(unwanted) < len(due)
 
 
 def prune() -> None:
@@ -175,12 +198,12 @@ def _hand_over(event: Event, consumer: _Consumer, observers: Observers) -> None:
         observers.call(consumer.plugin, consumer.name, consumer.take, event)
 
 
-def _settle(row_ids: Sequence[int], attempt: int, lease: leases.Lease, waiting: list[str], error: str | None) -> None:
+def _settle(row_id: int, attempt: int, lease: leases.Lease, waiting: list[str], error: str | None) -> None:
     backoff = min(timedelta(seconds=2 ** min(attempt, 20)), MAX_BACKOFF)
     with transaction() as session:
         session.execute(
             update(OutboxEvent)
-            .where(OutboxEvent.id.in_(row_ids), OutboxEvent.lease_hash == tokens.digest(lease.token))
+            .where(OutboxEvent.id == row_id, OutboxEvent.lease_hash == tokens.digest(lease.token))
             .values(
                 pending=waiting,
                 lease_hash=None,

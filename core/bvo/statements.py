@@ -8,13 +8,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from contextlib import nullcontext
 from typing import Any
 
-from sqlalchemy import ARRAY, Dialect, Engine, Integer, String, Table, any_, bindparam, func, insert, select
+from sqlalchemy import (
+    ARRAY,
+    Dialect,
+    Engine,
+    Integer,
+    String,
+    Table,
+    any_,
+    bindparam,
+    cast,
+    column,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 
 Row = dict[str, Any]
 Processor = Callable[[Any], Any]
+ROWS = "rows"
 
 
 class Statement:
@@ -30,6 +47,10 @@ class Statement:
         self._names = tuple(columns)
         types = {name: column.type for name, column in columns.items()}
         self._results = _processors(types, dialect, "result_processor", None)
+
+    def execute(self, driver: Any, values: Mapping[str, Any]) -> Any:
+        """The cursor."""
+        return driver.execute(self.sql, self.parameters(values))
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """What the driver takes."""
@@ -51,22 +72,57 @@ def _processors(types: Mapping[str, Any], dialect: Dialect, kind: str, *argument
     return {name: processor for name, processor in found.items() if processor is not None}
 
 
-class Insert:
-    """Many rows of one table, with these columns, at once."""
+class Many:
+    """A statement for many rows, each given by the same names: on PostgreSQL it is executed once for all of them."""
 
-    def __init__(self, table: Table, columns: Sequence[str], dialect: Dialect) -> None:
-        values = {name: bindparam(name, type_=table.c[name].type) for name in columns}
-        self.each = Statement(insert(table).inline().values(values), dialect)
-        quote = dialect.identifier_preparer.quote
-        names = ", ".join(quote(name) for name in columns)
-        types = ", ".join(f"{quote(name)} {table.c[name].type.compile(dialect)}" for name in columns)
-        target = dialect.identifier_preparer.format_table(table)
-        self.bulk = (
-            f"INSERT INTO {target} ({names}) SELECT {names} FROM jsonb_to_recordset(%s::jsonb) AS given({types})"  # noqa: S608
-        )
+    def __init__(self, each: Any, together: Any, dialect: Dialect) -> None:
+        """`together` takes the parameter ROWS: see `given`."""
+        self._each = Statement(each, dialect)
+        self._together = Statement(together, dialect) if dialect.name == "postgresql" else None
+
+    def execute(self, driver: Any, rows: Sequence[Mapping[str, Any]]) -> Any:
+        if self._together is None:
+            return driver.executemany(self._each.sql, [self._each.parameters(row) for row in rows])
+        return self._together.execute(driver, {ROWS: text_of(rows)})
+
+    def row(self, values: Sequence[Any]) -> Row:
+        return self._each.row(values)
 
 
-Call = tuple[Statement, Mapping[str, Any]]
+def inserts(table: Table, columns: Sequence[str], dialect: Dialect) -> Many:
+    """Adds rows of these columns."""
+    rows = given({name: table.c[name].type for name in columns})
+    each = insert(table).inline().values({name: bindparam(name, type_=table.c[name].type) for name in columns})
+    return Many(each, insert(table).inline().from_select(list(columns), select(*rows.c)), dialect)
+
+
+def updates(table: Table, columns: Sequence[str], dialect: Dialect) -> Many:
+    """Changes these columns of rows that are named by their `id`."""
+    rows = given({name: table.c[name].type for name in ("id", *columns)})
+    each = {name: bindparam(name, type_=table.c[name].type) for name in columns}
+    return Many(
+        update(table).where(table.c.id == bindparam("id", type_=table.c.id.type)).values(each),
+        update(table).where(table.c.id == rows.c.id).values({name: rows.c[name] for name in columns}),
+        dialect,
+    )
+
+
+def given(types: Mapping[str, Any]) -> Any:
+    """The rows that `text_of` has made of dicts, as a table of PostgreSQL with these columns."""
+    columns = [column(name, type_) for name, type_ in types.items()]
+    rows = func.jsonb_to_recordset(cast(bindparam(ROWS, type_=String), JSONB))
+    return rows.table_valued(*columns, name="given").render_derived(with_types=True)
+
+
+def text_of(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The parameter ROWS. Raises TypeError where they hold what PostgreSQL's JSON can't."""
+    import orjson  # it comes with the driver: pip install 'bv-orchestrator[postgres]'
+
+    return orjson.dumps(rows).decode()
+
+
+Call = tuple[Statement | Many, Any]
+"""A statement, and its parameters: of one that is for many rows, the rows."""
 
 
 class Connection:
@@ -80,27 +136,22 @@ class Connection:
 
     def run(self, *calls: Call) -> list[list[Row]]:
         """Execute them in this order and return the rows of each. On PostgreSQL it is one round trip."""
-        if not self.pipelined:
-            return [
-                self._rows(call[0], self.driver.execute(call[0].sql, call[0].parameters(call[1]))) for call in calls
-            ]
+        if not self.pipelined:  # a statement whose rows are not read yet would be compiled again
+            return [_rows(statement, statement.execute(self.driver, values)) for statement, values in calls]
         with self.driver.pipeline():
-            cursors = [self.driver.execute(call[0].sql, call[0].parameters(call[1])) for call in calls]
-        return [self._rows(call[0], cursor) for call, cursor in zip(calls, cursors, strict=True)]
-
-    def insert(self, insert: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add many rows with one statement."""
-        if not self.pipelined:
-            self.driver.executemany(insert.each.sql, [insert.each.parameters(row) for row in rows])
-        elif rows:
-            self.driver.execute(insert.bulk, [json.dumps(rows, default=datetime.isoformat)])
+            cursors = [statement.execute(self.driver, values) for statement, values in calls]
+        return [_rows(call[0], cursor) for call, cursor in zip(calls, cursors, strict=True)]
 
     def begin(self) -> None:
         if not self.pipelined:
             self.driver.execute("BEGIN IMMEDIATE")  # psycopg begins with the first statement
 
-    def commit(self) -> None:
-        self.driver.commit() if self.pipelined else self.driver.execute("COMMIT")
+    def commit(self, *calls: Call) -> None:
+        """Execute them and commit, in one round trip."""
+        with self.driver.pipeline() if self.pipelined else nullcontext():
+            for statement, values in calls:
+                statement.execute(self.driver, values)
+            self.driver.commit() if self.pipelined else self.driver.execute("COMMIT")
 
     def rollback(self) -> None:
         self.driver.rollback()
@@ -108,9 +159,9 @@ class Connection:
     def close(self) -> None:
         self._pooled.close()  # it is detached, so this closes it
 
-    @staticmethod
-    def _rows(statement: Statement, cursor: Any) -> list[Row]:
-        return [statement.row(values) for values in cursor.fetchall()] if cursor.description else []
+
+def _rows(statement: Statement | Many, cursor: Any) -> list[Row]:
+    return [statement.row(values) for values in cursor.fetchall()] if cursor.description else []
 
 
 def one_of(column: Any, name: str, dialect: Dialect, kind: Any = Integer) -> Any:

@@ -18,10 +18,10 @@ from typing import Any, cast
 
 from sqlalchemy import Dialect
 
-from bvo import events, tokens
+from bvo import events, settings, tokens
 from bvo.database import utcnow
 from bvo.registry import Registry
-from bvo.statements import Call, Connection, Row, Statement, many
+from bvo.statements import ROWS, Call, Connection, Row, many, text_of
 from bvo_hookspecs import AuditSink, EntityType, Event, Principal
 
 from . import states
@@ -38,17 +38,29 @@ class Crowded(Exception):
 
 @dataclass
 class Batch:
-    """One transaction: what it has told so far, and the settings of jobs as it sees them."""
+    """One transaction: what it has seen at its beginning, and what it has told since.
+
+    `robots` are known by the digest of their token, `held` are the jobs whose results are reported.
+    """
 
     connection: Connection
     settings: Mapping[str, Any]
+    is_limited: bool
+    robots: Mapping[str, Row]
+    held: dict[int, Row]
     now: datetime = field(default_factory=utcnow)
-    calls: list[Call] = field(default_factory=list)
+    finished: list[Mapping[str, Any]] = field(default_factory=list)
+    deadlines: list[Mapping[str, Any]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
     @property
     def lease_seconds(self) -> timedelta:
         return timedelta(seconds=self.settings["lease_seconds"])
+
+    def robot(self, ask: Ask) -> Row | None:
+        """The robot behind the token; None where there is none, or where the message names another one."""
+        robot = self.robots.get(ask.token_hash)
+        return robot if robot and ask.robot_id in (None, robot["id"]) else None
 
 
 class HotJobs:
@@ -58,6 +70,7 @@ class HotJobs:
         self.entity: EntityType = known.service(JobService).entity
         self.sinks = list(known.of(AuditSink).values())
         self.statements = Statements(dialect, self.sinks)
+        self._defaults = settings.defaults("jobs")
         self._dialect = dialect
 
     @property
@@ -65,40 +78,51 @@ class HotJobs:
         """False where something writes the audit log that only knows the long way."""
         return not any(sink.record for sink in self.sinks)
 
-    def claim(self, batch: Batch, asks: Sequence[ClaimAsk]) -> list[Claimed | NotPlain | Nothing]:
-        """A job for each that may have one, as `execution.claim` gives it. Raises Crowded."""
+    def begin(self, connection: Connection, asks: Sequence[Any]) -> Batch:
+        """Begin a transaction, with what these asks need to know."""
         s = self.statements
-        self.write(batch)  # a robot is idle once its result is written
-        (robots,) = self._robots(batch, asks)
-        results = [_before(batch, ask, robot) for ask, robot in zip(asks, robots, strict=True)]
-        taking = [(i, tokens.new("bvol")) for i in _once(robots) if results[i] is None]
-        calls = [(s.take, _taking(batch, asks[i], robots[i], token)) for i, token in taking]
-        taken = batch.connection.run(*calls) if calls else []
-        ids = {i: rows[0]["id"] for (i, _), rows in zip(taking, taken, strict=True) if rows}
-        jobs = self._jobs(batch, s.jobs, list(ids.values())) if ids else {}
-        self._check_places(batch, jobs.values())
-        for i, token in taking:
-            nothing = Nothing(robots[i]["id"], busy=False)
-            results[i] = self._started(batch, asks[i], _told(jobs[ids[i]], robots[i]), token) if i in ids else nothing
-        return [result or NOT_PLAIN for result in results]
+        hashes = sorted({ask.token_hash for ask in asks if isinstance(ask, Ask)})
+        reported = sorted({ask.job_id for ask in asks if isinstance(ask, ResultAsk)})
+        connection.begin()
+        stored, limited, robots, held = connection.run(
+            (s.settings, {}),
+            (s.limited, {}),
+            (s.robots, {"hashes": many(hashes, self._dialect)}),
+            (s.held, {"ids": many(reported, self._dialect)}),
+        )
+        return Batch(
+            connection,
+            settings={**self._defaults, **{row["name"]: row["value"] for row in stored}},
+            is_limited=bool(limited),
+            robots={row["api_token_hash"]: row for row in robots},
+            held={row["id"]: row for row in held},
+        )
 
     def finish(self, batch: Batch, asks: Sequence[ResultAsk]) -> list[bool | NotPlain]:
         """True for each result that is accepted, as `execution.finish` accepts it."""
-        s = self.statements
-        robots, rows = self._robots(
-            batch, asks, (s.held, {"ids": many(sorted({a.job_id for a in asks}), self._dialect)})
-        )
-        jobs = {row["id"]: row for row in rows}
         results: list[bool | NotPlain] = []
-        for ask, robot in zip(asks, robots, strict=True):
-            row = jobs.pop(ask.job_id, None)  # twice in one batch is not plain
+        for ask in asks:
+            row, robot = batch.held.pop(ask.job_id, None), batch.robot(ask)  # twice in one batch is not plain
             results.append(self._finished(batch, ask, _told(row, robot)) if row and robot else NOT_PLAIN)
         return results
+
+    def claim(self, batch: Batch, asks: Sequence[ClaimAsk]) -> list[Claimed | NotPlain | Nothing]:
+        """A job for each that may have one, as `execution.claim` gives it. Raises Crowded."""
+        robots = [batch.robot(ask) for ask in asks]
+        results = [_before(batch, ask, robot) for ask, robot in zip(asks, robots, strict=True)]
+        taking = [(i, cast(Row, robots[i]), tokens.new("bvol")) for i in _once(robots) if results[i] is None]
+        jobs = self._taken(batch, [(robot, _taking(batch, asks[i], robot, token)) for i, robot, token in taking])
+        self._check_places(batch, jobs.values())
+        for i, robot, token in taking:
+            job = jobs.get(robot["id"])
+            started = self._started(batch, asks[i], _told(job, robot), token) if job else None
+            results[i] = started or Nothing(robot["id"], busy=False)
+        return [result or NOT_PLAIN for result in results]
 
     def beat(self, batch: Batch, asks: Sequence[BeatAsk]) -> list[Kept | NotPlain]:
         """Keep the leases of each robot that is online already and has lost none."""
         s = self.statements
-        (robots,) = self._robots(batch, asks)
+        robots = [batch.robot(ask) for ask in asks]
         plain = [_may_beat(ask, robot) for ask, robot in zip(asks, robots, strict=True)]
         renewals = sorted(
             (job, token, cast(Row, robots[i])["id"])
@@ -142,32 +166,40 @@ class HotJobs:
             for counts, own in zip(rows[::2], rows[1::2], strict=True)
         ]
 
-    def write(self, batch: Batch) -> None:
-        """Write what was put off so far."""
-        calls, batch.calls = batch.calls, []
-        if calls:
-            batch.connection.run(*calls)
-
     def end(self, batch: Batch) -> None:
-        """Write what the batch has left to write: the rows of its events, and what belongs to them."""
-        self.write(batch)
+        """Write what the batch has left to write, the rows of its events among it, and commit."""
         told: dict[str, list[Mapping[str, Any]]] = {}
         for event in batch.events:
             for table, values in events.rows(event, self.sinks):
                 told.setdefault(table.name, []).append(values)
-        for name, rows in told.items():
-            batch.connection.insert(self.statements.inserts[name], rows)
+        inserts = [(self.statements.inserts[name], rows) for name, rows in told.items()]
+        deadlines = [(self.statements.deadline, batch.deadlines)] if batch.deadlines else []
+        batch.connection.commit(*self._results(batch), *deadlines, *inserts)
 
-    def _robots(self, batch: Batch, asks: Sequence[Ask], *others: Call) -> Any:
-        """The robot behind each token, None where there is none; then the rows of the others."""
-        hashes = many(sorted({ask.token_hash for ask in asks}), self._dialect)
-        rows, *rest = batch.connection.run((self.statements.robots, {"hashes": hashes}), *others)
-        known = {row["api_token_hash"]: row for row in rows}
-        return [[_own(ask, known.get(ask.token_hash)) for ask in asks], *rest]
+    def _results(self, batch: Batch) -> list[Call]:
+        """The call that writes the results which are not written yet."""
+        results, batch.finished = batch.finished, []
+        return [(self.statements.finish, results)] if results else []
 
-    def _jobs(self, batch: Batch, statement: Statement, ids: Sequence[int]) -> dict[int, Row]:
-        (rows,) = batch.connection.run((statement, {"ids": many(ids, self._dialect)}))
-        return {row["id"]: row for row in rows}
+    def _taken(self, batch: Batch, taking: Sequence[tuple[Row, Mapping[str, Any]]]) -> dict[int, Row]:
+        """The jobs that robots have taken, by the robots' ids. They are idle once their results are written.
+
+        On PostgreSQL those that have no job of their own take theirs together. Where processes have limits, each counts
+        what the one before it has taken.
+        """
+        if not taking:
+            return {}
+        s, together = self.statements, batch.connection.pipelined and not batch.is_limited
+        calls = self._results(batch)
+        calls += [(s.take, values) for robot, values in taking if robot["has_own"] or not together]
+        if open_ := [values for robot, values in taking if together and not robot["has_own"]]:
+            calls.append(
+                (s.take_open(len(open_)), {ROWS: text_of([{"number": i, **v} for i, v in enumerate(open_, 1)])})
+            )
+        running = many([robot["id"] for robot, _ in taking], self._dialect)
+        *_, jobs = batch.connection.run(*calls, (s.running, {"ids": running}))
+        hashes = {values["lease_hash"] for _, values in taking}
+        return {job["robot_id"]: job for job in jobs if job["lease_hash"] in hashes}
 
     def _check_places(self, batch: Batch, taken: Iterable[Row]) -> None:
         """As `execution` does: whoever takes a job of a process with a limit locks the process, and counts again."""
@@ -182,7 +214,7 @@ class HotJobs:
         job.robot.current_job_id = job.id
         if job.timeout_seconds:
             job.deadline_at = batch.now + timedelta(seconds=job.timeout_seconds)
-            batch.calls.append((self.statements.deadline, {"id": job.id, "deadline": job.deadline_at}))
+            batch.deadlines.append({"id": job.id, "deadline_at": job.deadline_at})
         self._tell(batch, ask, "started", job, None)
         return Claimed(job, token, batch.settings)
 
@@ -198,7 +230,8 @@ class HotJobs:
             return NOT_PLAIN
         before = events.snapshot(self.entity, job)
         values = {**ending(ask.outcome), "finished_at": batch.now, "result_fingerprint": digest}
-        batch.calls.append((self.statements.finish, {"job": job.id, **values}))
+        batch.finished.append({"id": job.id, **values})
+        batch.robots[ask.token_hash]["idle"] = True
         vars(job).update(values)
         self._tell(batch, ask, status, job, before)
         return True
@@ -233,10 +266,6 @@ def _once(robots: Sequence[Row | None]) -> Iterator[int]:
     yield from (first[robot] for robot in sorted(first))
 
 
-def _own(ask: Ask, robot: Row | None) -> Row | None:
-    return robot if robot and ask.robot_id in (None, robot["id"]) else None
-
-
 def _told(row: Row, robot: Row) -> Any:
     """A job, its process and robot as the read schema wants them."""
     process = {name.removeprefix(OF_PROCESS): row[name] for name in row if name.startswith(OF_PROCESS)}
@@ -248,10 +277,10 @@ def _told(row: Row, robot: Row) -> Any:
 
 def _taking(batch: Batch, ask: ClaimAsk, robot: Row, token: str) -> dict[str, Any]:
     return {
-        "robot": robot["id"],
-        "now": batch.now,
+        "robot_id": robot["id"],
+        "lease_hash": tokens.digest(token),
+        "lease_expires_at": batch.now + (CONFIRM if ask.confirms else batch.lease_seconds),
+        "started_at": batch.now,
         "confirmed_at": None if ask.confirms else batch.now,
         "claim_key": tokens.digest(ask.key) if ask.key else None,
-        "hash": tokens.digest(token),
-        "expires_at": batch.now + (CONFIRM if ask.confirms else batch.lease_seconds),
     }

@@ -8,23 +8,30 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from flask import Flask
 
-from bvo import events, registry, settings
+from bvo import events, registry
 from bvo.database import db, writing
-from bvo.statements import Connection, Statement
+from bvo.statements import Connection
 from bvo_jobs.asks import NOT_PLAIN, BeatAsk, ClaimAsk, Look, NotPlain, ResultAsk
 from bvo_jobs.hot import Batch, Crowded, HotJobs
 
 log = logging.getLogger(__name__)
 
 LARGEST = 64
-LOCK_MILLISECONDS = 500
-"""A batch waits no longer for a row that somebody else has locked: others wait with it."""
+GATHER_SECONDS = 0.003
+"""A busy server waits so long for as many requests as it has just answered: they come at about the same time, and one
+commit does for all of them.
+"""
+SETTINGS = {"lock_timeout": "500", "plan_cache_mode": "force_generic_plan"}
+"""Of the connection to PostgreSQL. A batch waits no longer for a row that somebody else has locked: others wait, too.
+And each statement is planned once: to plan a claim takes longer than the claim, and PostgreSQL would plan each one.
+"""
 
 TRIES = 3
 """So often a batch is tried as it is where others take the last places of processes: they are seen to be taken then."""
@@ -56,10 +63,9 @@ class Batcher:
         with app.app_context():
             self.engine = db.engine
             self.hot = HotJobs(registry.current(), self.engine.dialect)
-            self._settings = Statement(settings.stored("jobs"), self.engine.dialect)
-            self._defaults = settings.defaults("jobs")
             self._known = registry.current()
         self._connection: Connection | None = None
+        self._expected = 0
         self._thread = threading.Thread(target=self._run, name="lane", daemon=True)
 
     def start(self) -> None:
@@ -74,19 +80,28 @@ class Batcher:
         self._queue.put(request)
 
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch, ended = [first], False
-            while len(batch) < LARGEST and not ended:
-                try:
-                    following = self._queue.get_nowait()
-                except Empty:
-                    break
-                ended = following is None
-                batch += [following] if following else []
+        while batch := self._gathered():
             self._done(self._answered(batch))
-            if ended:
-                break
+            self._expected = len(batch)
         self._disconnect()
+
+    def _gathered(self) -> list[Request]:
+        """The next batch; empty at the end."""
+        batch: list[Request] = []
+        following = self._queue.get()
+        until = time.monotonic() + GATHER_SECONDS
+        while following is not None:
+            batch.append(following)
+            if len(batch) == LARGEST:
+                return batch
+            try:
+                seconds = until - time.monotonic() if len(batch) < self._expected else 0
+                following = self._queue.get(timeout=seconds) if seconds > 0 else self._queue.get_nowait()
+            except Empty:
+                return batch
+        if batch:
+            self._queue.put(None)  # for the next time
+        return batch
 
     def _answered(self, requests: Sequence[Request]) -> list[tuple[Request, Any]]:
         for _ in range(TRIES):
@@ -104,13 +119,9 @@ class Batcher:
     def _commit(self, requests: Sequence[Request]) -> list[tuple[Request, Any]]:
         connection = self._connected()
         with writing(self.engine):
-            connection.begin()
-            (stored,) = connection.run((self._settings, {}))
-            values = {**self._defaults, **{row["name"]: row["value"] for row in stored}}
-            batch = Batch(connection, values)
+            batch = self.hot.begin(connection, [ask for request in requests for ask in request.asks])
             results = _results(self.hot, batch, requests)
             self.hot.end(batch)
-            connection.commit()
         self._announce(batch)
         return list(zip(requests, results, strict=True))
 
@@ -124,7 +135,8 @@ class Batcher:
         if self._connection is None:
             self._connection = Connection(self.engine)
             if self._connection.pipelined:
-                self._connection.driver.execute(f"SET lock_timeout = {LOCK_MILLISECONDS}")
+                for name, value in SETTINGS.items():
+                    self._connection.driver.execute(f"SET {name} = {value}")
                 self._connection.commit()
         return self._connection
 

@@ -36,7 +36,7 @@ def lane_events_left_out(patch: Patch) -> None:
 @bug
 def lane_answers_first(patch: Patch) -> None:
     """The lane answers, and never commits."""
-    patch.set("bvo.statements:Connection.commit", lambda connection: connection.rollback())
+    patch.set("bvo.statements:Connection.commit", lambda connection, *calls: connection.rollback())
 
 
 @bug
