@@ -11,7 +11,7 @@ from typing import Self
 
 import click
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 
 from bvo import registry
 from bvo.access import is_loopback
@@ -57,6 +57,7 @@ def serve(host: str, port: int, workers: int) -> None:
         address=host,
         port=port,
         interface=Interfaces.ASGI,
+        http=HTTPModes.http1,  # to be ready for HTTP/2, which needs TLS, takes as much memory again for each robot
         workers=workers or (1 if sqlite else 2),
         backlog=CONNECTIONS,
         backpressure=CONNECTIONS,
