@@ -72,6 +72,8 @@ class AsgiMiddleware:
 
     `wrap` gets the Flask app and the ASGI app behind it, and returns an ASGI app that passes on to that one what it
     does not answer itself, `lifespan` included. No access is checked ahead of Flask: what answers there must do it.
+    Threads, connections and what belongs to an event loop begin at the `lifespan` startup: `wrap` may be called before
+    the web workers are forked.
     """
 
     name: str

@@ -21,7 +21,7 @@ class NotPlain:
 NOT_PLAIN = NotPlain()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """Who asks: a robot, by the digest of its token; with the client's address and program, for the audit log."""
 
@@ -32,19 +32,19 @@ class Ask:
     """What the message says; it must be the robot's own."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimAsk(Ask):
     confirms: bool = False
     key: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BeatAsk(Ask):
     machine_info: str | None = None
     leases: Mapping[int, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResultAsk(Ask):
     job_id: int
     lease_token: str | None = None

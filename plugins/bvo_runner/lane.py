@@ -46,14 +46,22 @@ FOREIGN = frozenset(
 """Headers that make a request anything but plain."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plain:
-    """A request that the lane may answer."""
+    """A request that the lane may answer. It lives as long as its robot waits, so it is small: no other headers."""
 
     route: str
     job_id: int | None
-    headers: Mapping[str, str]
-    client: Mapping[str, Any]
+    token_hash: str
+    ip_address: str | None
+    user_agent: str | None
+    request_id: str
+    key: str | None
+    lease: str | None
+
+    @property
+    def client(self) -> dict[str, Any]:
+        return {"token_hash": self.token_hash, "ip_address": self.ip_address, "user_agent": self.user_agent}
 
 
 def wrap(app: Flask, inner: AsgiApp) -> AsgiApp:
@@ -104,16 +112,15 @@ class Lane:
 
     async def _wait(self, ask: ClaimAsk, seconds: int, receive: Receive) -> list[Any] | None:
         """What comes of a claim that may wait; None where the client has gone, which then gets no job."""
-        loop = asyncio.get_running_loop()
-        waiter = Waiter(ask, loop.create_future())
+        waiter = Waiter(ask, asyncio.get_running_loop().create_future())
         self._waiting.add(waiter, seconds)
         gone = asyncio.ensure_future(receive())
-        await asyncio.wait((waiter.answer, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not waiter.answer.done():
-            self._waiting.remove(waiter)
+        gone.add_done_callback(lambda _: self._waiting.remove(waiter))
+        result = await waiter.answer
+        if gone.done():
             return None
         gone.cancel()
-        return [waiter.answer.result()]
+        return [result]
 
     def _put(self, ask: Any, settle: Callable[[Any], None]) -> None:
         self._batcher.put(Request(ask, settle=lambda results: settle(results[0])))
@@ -185,13 +192,16 @@ def _plain(scope: Scope, proxy_hops: int) -> Plain | None:
         return None
     if not (length.isdecimal() and 0 < int(length) <= MAX_BYTES):
         return None
-    job_id = int(route[3]) if route[3] else None
-    client = {
-        "token_hash": tokens.digest(headers[TOKEN_HEADER.lower()]),
-        "ip_address": _address(scope, headers, proxy_hops),
-        "user_agent": headers.get("user-agent") or None,
-    }
-    return Plain(route[1] or route[2] or "update", job_id, headers, client)
+    return Plain(
+        route=route[1] or route[2] or "update",
+        job_id=int(route[3]) if route[3] else None,
+        token_hash=tokens.digest(headers[TOKEN_HEADER.lower()]),
+        ip_address=_address(scope, headers, proxy_hops),
+        user_agent=headers.get("user-agent") or None,
+        request_id=headers.get(request_ids.HEADER.lower(), ""),
+        key=headers.get("idempotency-key"),
+        lease=headers.get(execution.LEASE_HEADER.lower()),
+    )
 
 
 def _address(scope: Scope, headers: Mapping[str, str], proxy_hops: int) -> str | None:
@@ -203,8 +213,7 @@ def _address(scope: Scope, headers: Mapping[str, str], proxy_hops: int) -> str |
 
 
 def _claim(plain: Plain, data: Mapping[str, Any]) -> tuple[ClaimAsk]:
-    key = plain.headers.get("idempotency-key")
-    return (ClaimAsk(**plain.client, robot_id=data.get("robot_id"), confirms=data["confirms"], key=key),)
+    return (ClaimAsk(**plain.client, robot_id=data.get("robot_id"), confirms=data["confirms"], key=plain.key),)
 
 
 def _beat(plain: Plain, data: Mapping[str, Any]) -> tuple[Any, ...] | None:
@@ -216,7 +225,7 @@ def _beat(plain: Plain, data: Mapping[str, Any]) -> tuple[Any, ...] | None:
 
 
 def _result(plain: Plain, data: dict[str, Any]) -> tuple[Any, ...]:
-    lease = plain.headers.get(execution.LEASE_HEADER.lower()) or data.pop("lease_token", None)
+    lease = plain.lease or data.pop("lease_token", None)
     data.pop("lease_token", None)
     claims = _claim(plain, data.pop("next")) if "next" in data else ()
     return (ResultAsk(**plain.client, job_id=plain.job_id or 0, lease_token=lease, outcome=data), *claims)
@@ -260,8 +269,7 @@ def _again(body: bytes, receive: Receive) -> Receive:
 async def _send(send: Send, plain: Plain, answer: Mapping[str, Any]) -> None:
     """As Flask sends it."""
     body = json.dumps(answer, sort_keys=True, separators=(",", ":")).encode() + b"\n"
-    given = plain.headers.get(request_ids.HEADER.lower(), "")
-    name = given if request_ids.ACCEPTED.fullmatch(given) else str(uuid.uuid4())
+    name = plain.request_id if request_ids.ACCEPTED.fullmatch(plain.request_id) else str(uuid.uuid4())
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(body)),

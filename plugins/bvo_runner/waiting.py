@@ -26,9 +26,12 @@ AT_ONCE = 16
 class Waiter:
     """One robot. `answer` gets what comes of its claim: a job, Nothing when its time is over, or NotPlain."""
 
+    __slots__ = ("answer", "ask", "busy_until", "has_turn", "robot_id", "timer", "tried_at", "trying")
+
     def __init__(self, ask: ClaimAsk, answer: asyncio.Future[Any]) -> None:
         self.ask = ask
         self.answer = answer
+        self.timer: asyncio.TimerHandle | None = None
         self.robot_id = 0
         self.trying = self.has_turn = False
         self.tried_at = self.busy_until = 0.0
@@ -51,7 +54,7 @@ class Waiting:
 
     def add(self, waiter: Waiter, seconds: float) -> None:
         """Let it try at once, and then whenever it has its turn."""
-        self._loop.call_later(seconds, self.remove, waiter)
+        waiter.timer = self._loop.call_later(seconds, self.remove, waiter)
         self._try(waiter)
 
     def remove(self, waiter: Waiter) -> None:
@@ -130,6 +133,8 @@ class Waiting:
     def _end(self, waiter: Waiter, result: Any) -> None:
         if self._parked.get(waiter.robot_id) is waiter:
             del self._parked[waiter.robot_id]
+        if waiter.timer:
+            waiter.timer.cancel()  # else it would keep the waiter, and the job that it got, until its time is over
         if not waiter.answer.done():
             waiter.answer.set_result(result)
 

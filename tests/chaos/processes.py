@@ -102,6 +102,8 @@ class Server(Owned):
     def __init__(self, stage: Stage, port: int, variables: Mapping[str, Any]) -> None:
         super().__init__(stage, "server", (*BVO, "serve", "--port", str(port)), variables)
         self.url = f"http://127.0.0.1:{port}"
+        self._looked_at: subprocess.Popen[bytes] | None = None
+        self._first_child = 0
 
     def start(self) -> None:
         super().start()
@@ -118,6 +120,8 @@ class Server(Owned):
             if self.has_ended:
                 super().start()
             time.sleep(0.05)
+        if self._looked_at is not self.process:
+            self._looked_at, self._first_child = self.process, min(self.children(), key=_started)
 
     def healthy(self) -> bool:
         try:
@@ -126,8 +130,14 @@ class Server(Owned):
             return False
 
     def kill_child(self, command: bytes) -> None:
-        """Kill one web worker (`serve`), or the background worker (`worker`); the server starts another one."""
-        workers = [pid for pid in self.children() if _command_line(pid).split(b"\0")[3:4] == [command]]
+        """Kill one web worker (`serve`), or the background worker (`worker`); the server starts another one.
+
+        The first background worker is a fork that comes before all others; only the next ones have their own command.
+        """
+        named = {pid: _command_line(pid).split(b"\0")[3:4] for pid in self.children()}
+        if self._first_child in named:
+            named[self._first_child] = [b"worker"]
+        workers = [pid for pid, name in named.items() if name == [command]]
         if workers:
             with contextlib.suppress(ProcessLookupError):
                 assert_marked(workers[0], self._stage.folder)
@@ -163,6 +173,11 @@ def _group(pid: int) -> int | None:
         return os.getpgid(pid)
     except ProcessLookupError:
         return None
+
+
+def _started(pid: int) -> int:
+    """When, in ticks since the machine started."""
+    return int(Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])
 
 
 def _command_line(pid: int) -> bytes:

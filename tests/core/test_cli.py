@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 import bvo
@@ -359,3 +362,81 @@ def test_the_end_of_a_worker_does_not_look_for_garbage_in_the_whole_app(
     with worker(**of(site, sqlite, tmp_path)) as process:
         assert process.stderr
         assert process.stderr.readline() == "True\n"
+
+
+# --- the background worker of bvo serve
+
+
+@contextmanager
+def serving(site: Site, sqlite: SqliteDatabases, tmp_path: Path) -> Iterator[Server]:
+    """A server whose background worker prints its process id when it begins."""
+    site.install(
+        "import os, sys\nfrom datetime import timedelta\n"
+        "@hookimpl\ndef plugin_info(): return PluginInfo(name='acme', summary='')\n"
+        "def work(): print('worker', os.getpid(), file=sys.stderr, flush=True)\n"
+        "@hookimpl\ndef periodic_tasks():\n"
+        "  return [PeriodicTask(name='work', every=timedelta(hours=1), run=work)]\n"
+    )
+    with Server(tmp_path, **of(site, sqlite, tmp_path)) as server:
+        yield server
+
+
+def worker_number(server: Server, number: int) -> psutil.Process:
+    """The background worker that began as this one, counted from 1."""
+
+    def begun() -> list[str]:
+        return re.findall(r"^worker (\d+)$", server.log(), re.MULTILINE)
+
+    within(20, lambda: len(begun()) == number)
+    return psutil.Process(int(begun()[-1]))
+
+
+def within(seconds: float, holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def has_ended(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_background_worker_that_ends_is_started_again_and_ends_with_the_server(
+    site: Site, sqlite: SqliteDatabases, tmp_path: Path
+) -> None:
+    with serving(site, sqlite, tmp_path) as server:
+        for number in (1, 2):
+            worker_number(server, number).kill()
+        last = worker_number(server, 3)
+    assert has_ended(last)
+    assert server.log().count("the background worker ended (-9); starting it again") == 2
+    assert "Traceback" not in server.log()
+    assert "was killed" not in server.log()
+
+
+def test_a_background_worker_ends_with_the_server_that_has_begun_it(
+    site: Site, sqlite: SqliteDatabases, tmp_path: Path
+) -> None:
+    with serving(site, sqlite, tmp_path) as server:
+        only = worker_number(server, 1)
+    assert has_ended(only)
+    assert "Traceback" not in server.log()
+    assert "was killed" not in server.log()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_background_worker_ends_though_its_server_is_killed(
+    site: Site, sqlite: SqliteDatabases, tmp_path: Path
+) -> None:
+    with serving(site, sqlite, tmp_path) as server:
+        first = worker_number(server, 1)
+        parent = first.parent()
+        assert parent
+        others = [child for child in parent.children() if child != first]
+        parent.kill()
+        try:
+            within(20, lambda: has_ended(first))
+        finally:
+            for other in others:
+                other.kill()

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import socket
-import subprocess
 import sys
-import threading
-from typing import Self
 
 import click
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 
 from bvo import registry
 from bvo.access import is_loopback
@@ -21,15 +17,12 @@ from bvo_hookspecs import StartCheck
 
 from . import web_worker
 from .apps import ready_app, require_migrated
-
-log = logging.getLogger(__name__)
+from .background import BackgroundWorker
 
 CONNECTIONS = 16_384
 """So many robots may wait for a job in each web worker, each on a connection of its own."""
 
-WORKER_STOP_SECONDS = 10
-WORKER_LOOK_SECONDS = 1
-"""How soon a worker is missed that has ended. It ends where the database does not answer when it starts."""
+STOP_SECONDS = 10
 
 
 @click.command()
@@ -48,7 +41,7 @@ def serve(host: str, port: int, workers: int) -> None:
         _check_start(host)
         sqlite = db.engine.dialect.name == "sqlite"
         db.session.close()  # it gives its connection back, else that one would outlive the next line
-        db.engine.dispose()  # web workers may be forks of this process: they must not share its connections
+        db.engine.dispose()  # workers may be forks of this process: they must not share its connections
     _check_port(host, port)
     web_worker.share(app)
     server = Granian(
@@ -57,16 +50,17 @@ def serve(host: str, port: int, workers: int) -> None:
         address=host,
         port=port,
         interface=Interfaces.ASGI,
+        http=HTTPModes.http1,  # to be ready for HTTP/2, which needs TLS, takes as much memory again for each robot
         workers=workers or (1 if sqlite else 2),
         backlog=CONNECTIONS,
         backpressure=CONNECTIONS,
         websockets=False,
         respawn_failed_workers=True,
-        workers_kill_timeout=WORKER_STOP_SECONDS,  # else one that does not end keeps the server from stopping
+        workers_kill_timeout=STOP_SECONDS,  # else one that does not end keeps the server from stopping
         log_enabled=False,
     )
     click.echo(f"BV Orchestrator listens on http://{host}:{port}", err=True)
-    with _BackgroundWorker():
+    with BackgroundWorker(app):
         server.serve()
 
 
@@ -89,40 +83,3 @@ def _check_port(host: str, port: int) -> None:
             raise StartupError(
                 f"Can't listen on {host}:{port}: {error.strerror}. Choose another --port, or stop what uses it."
             ) from None
-
-
-class _BackgroundWorker:
-    """A worker process, started again where it ends by itself. A context manager.
-
-    The worker stops when this process ends, in whatever way: its standard input closes then.
-    """
-
-    def __enter__(self) -> Self:
-        self._closing = threading.Event()
-        self._process = self._start()
-        self._keeper = threading.Thread(target=self._keep, name="background-worker", daemon=True)
-        self._keeper.start()
-        return self
-
-    def __exit__(self, *ended_by: object) -> None:
-        self._closing.set()
-        self._keeper.join()
-        if self._process.stdin:
-            self._process.stdin.close()
-        try:
-            self._process.wait(WORKER_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            log.warning("The background worker did not end within %s s and was killed", WORKER_STOP_SECONDS)
-            self._process.kill()
-
-    def _keep(self) -> None:
-        while not self._closing.wait(WORKER_LOOK_SECONDS):
-            if self._process.poll() is not None:
-                click.echo(
-                    f"bvo: the background worker ended ({self._process.returncode}); starting it again", err=True
-                )
-                self._process = self._start()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        command = (sys.executable, "-c", "from bvo.cli import main; main()", "worker", "--until-stdin-closes")
-        return subprocess.Popen(command, stdin=subprocess.PIPE)

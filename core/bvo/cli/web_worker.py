@@ -17,17 +17,17 @@ THREADS = 4
 SWITCH_SECONDS = 0.001
 """A thread that computes lets the event loop in so soon; five times of that is usual, and robots wait for it."""
 
-_parents_app: Flask | None = None
+_parents: AsgiApp | None = None
 
 
 def share(app: Flask) -> None:
-    """Let web workers that are forks of this process use its app instead of building it again.
+    """Let web workers that are forks of this process serve its app instead of building it again.
 
     The app lives as long as the process, so the garbage collector need not look at it: neither now, which would copy
     the memory that forks share, nor at the end, where it would take longer than all the rest.
     """
-    global _parents_app
-    _parents_app = app
+    global _parents
+    _parents = asgi.application(app, THREADS)
     gc.freeze()
 
 
@@ -35,7 +35,7 @@ def load() -> AsgiApp:
     """What this web worker serves."""
     _raise_open_files()
     sys.setswitchinterval(SWITCH_SECONDS)
-    served = asgi.application(_parents_app or ready_app(), THREADS)
+    served = _parents or asgi.application(ready_app(), THREADS)
     gc.freeze()
     return served
 

@@ -8,6 +8,7 @@ import sys
 import threading
 
 import click
+from flask import Flask
 
 from bvo.database import db
 from bvo.wakeups import Wakeups
@@ -28,9 +29,14 @@ def worker(until_stdin_closes: bool) -> None:
     app = ready_app()
     with app.app_context():
         require_migrated()
-        engine = db.engine
     gc.freeze()  # as web_worker does
-    Wakeups(app, engine)
+    work(app)
+
+
+def work(app: Flask) -> None:
+    """What a background worker process does, until SIGINT or SIGTERM."""
+    with app.app_context():
+        Wakeups(app, db.engine)
     running = Worker(app)
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, lambda *_: running.stop())
