@@ -132,15 +132,20 @@ def test_the_headings_of_the_table_check_a_row_or_a_column(visit: Callable[..., 
     assert not any(row["can_delete"] for row in role["permissions"] if row is not jobs)
 
 
-def test_a_token_is_copied(visit: Callable[..., Page]) -> None:
+def test_a_key_and_the_command_that_uses_it_are_copied(visit: Callable[..., Page], site: Server) -> None:
     page = visit("/ui/machines/new", permissions=["clipboard-read", "clipboard-write"])
     page.get_by_label("Name").fill("HOST-77")
     submit(page)
     shown = page.locator(".copy code").text_content() or ""
     assert re.fullmatch(r"bvom_\S+", shown)
-    page.get_by_role("button", name="Copy").click()
-    expect(page.get_by_role("button", name="Copied")).to_be_visible()
-    assert page.evaluate("navigator.clipboard.readText()") == shown
+    command = page.get_by_role("region", name="Command: runner").text_content() or ""
+    assert command.startswith(f"(umask 077; echo {shown} > machine.key)\nbvo runner --url {site.url} ")
+    buttons = page.locator("main button[data-copy]")
+    for button, text in zip(buttons.all(), (shown, command), strict=True):
+        button.click()
+        expect(button).to_have_text("Copied")
+        assert page.evaluate("navigator.clipboard.readText()") == text
+    assert shown not in page.url
     results = Axe().run(page, options=RULES)
     assert results.violations_count == 0, results.generate_report()
     page.get_by_role("link", name="I have kept it").click()
