@@ -1,4 +1,4 @@
-"""What teaches the next step: in place of an empty list, with the command that makes the first row, and after a creation."""
+"""What teaches the next step: in place of an empty list, with the command for its first row, and after a creation."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def template_of(entity: EntityType) -> str:
 
 
 def created_template_of(entity: EntityType) -> str:
-    """What shows the secrets of a new row, this once: the service may have a template of its own, which extends ours."""
+    """What shows a new row's secrets, this once: the service may have a template of its own, which extends ours."""
     return str(getattr(entity.service, "created_template", CREATED_TEMPLATE))
 
 
