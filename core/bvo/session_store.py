@@ -17,7 +17,7 @@ from bvo_hookspecs import Principal
 from . import access, events
 from .database import Base, BigId, db, transaction, utcnow
 
-BROWSER, API, SDK = "browser", "api", "sdk"
+KINDS = BROWSER, API, SDK = "browser", "api", "sdk"
 LEEWAY = timedelta(seconds=30)
 """For so long a browser may show the refresh token before last: its tabs send requests side by side."""
 ENDED = "This session was ended. Log in again."

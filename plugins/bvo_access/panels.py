@@ -1,4 +1,4 @@
-"""The roles of a user, and the users of a role."""
+"""The roles of a user; what a role may do, and its users."""
 
 from __future__ import annotations
 
@@ -8,14 +8,21 @@ from sqlalchemy import select
 
 from bvo.database import db
 from bvo_hookspecs import DetailPanel
+from bvo_hookspecs.entities import OPERATIONS
 
-from .models import User, UserRole
+from .models import Role, User, UserRole
 
 MAX_USERS = 50
 
 
 def roles_panel(user_id: int) -> dict[str, Any]:
     return {"user": db.session.get_one(User, user_id)}
+
+
+def permissions_panel(role_id: int) -> dict[str, Any]:
+    role = db.session.get_one(Role, role_id)
+    granted = {row.artifact: {each: getattr(row, f"can_{each}") for each in OPERATIONS} for row in role.permissions}
+    return {"role": role, "permissions": dict(sorted(granted.items())), "operations": OPERATIONS}
 
 
 def members_panel(role_id: int) -> dict[str, Any]:
@@ -34,6 +41,15 @@ PANELS = (
         context=roles_panel,
         order=10,
         permission="roles:view",
+    ),
+    DetailPanel(
+        name="permissions",
+        entity_type="role",
+        title="Permissions",
+        template="bvo_access/permissions_panel.html",
+        context=permissions_panel,
+        order=5,
+        covers=("permissions",),
     ),
     DetailPanel(
         name="members",

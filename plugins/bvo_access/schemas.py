@@ -86,7 +86,7 @@ class UserIn(Schema):
     )
     is_active = fields.Boolean()
     is_service = fields.Boolean(
-        metadata={"description": "A service account: it never logs in. Stays as it was created"}
+        metadata={"label": "Service account", "description": "It never logs in. Stays as it was created"}
     )
 
     @validates_schema

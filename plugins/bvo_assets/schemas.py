@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 TYPES = ("text", "int", "boolean", "secret", "credential")
-LABELS = ("Text", "Number", "Yes or no", "Secret", "Credential: user name and password")
+LABELS = ("Text", "Number", "Yes or no", "Secret", "Credential")
 ALIASES = {"bool": "boolean", "integer": "int", "string": "text"}
 SECRET_TYPES = ("secret", "credential")
 LENGTH = validate.Length(max=64 * 1024)
@@ -59,7 +59,9 @@ class AssetIn(Schema):
 class AssetForm(AssetIn):
     """What the web UI's form asks for first."""
 
-    type = fields.String(required=True, validate=validate.OneOf(TYPES, labels=LABELS))
+    type = fields.String(
+        required=True, validate=validate.OneOf(TYPES, labels=(*LABELS[:-1], "Credential: user name and password"))
+    )
 
 
 class TextForm(AssetIn):
@@ -102,7 +104,7 @@ FORMS: dict[str, type[Schema]] = {
 class AssetOut(Schema):
     id = fields.Integer()
     name = fields.String(metadata={"example": "erp-url"})
-    type = fields.String(validate=validate.OneOf(TYPES))
+    type = fields.String(validate=validate.OneOf(TYPES, labels=LABELS))
     value = fields.String(
         allow_none=True,
         metadata={"description": "*** for secrets and credentials", "example": "https://erp.example.com"},

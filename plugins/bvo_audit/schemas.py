@@ -9,15 +9,17 @@ class AuditRow(Schema):
     """An event in the list."""
 
     id = fields.Integer()
-    timestamp = fields.AwareDateTime()
-    actor_username = fields.String(metadata={"example": "ada"})
-    action = fields.String(metadata={"example": "job.canceled"})
-    action_type = fields.String(metadata={"example": "status_changed"})
+    timestamp = fields.AwareDateTime(metadata={"label": "When"})
+    actor_username = fields.String(metadata={"label": "Who", "example": "ada"})
+    action = fields.String(metadata={"label": "Exact action", "example": "job.canceled"})
+    action_type = fields.String(metadata={"label": "Action", "example": "status_changed"})
     entity_type = fields.String(metadata={"example": "job"})
-    entity_display = fields.String(metadata={"example": "Job"})
+    entity_display = fields.String(metadata={"label": "Of what", "example": "Job"})
     entity_id = fields.String(metadata={"example": "17"})
-    entity_name = fields.String(metadata={"example": "Daily report #17"})
-    message = fields.String(metadata={"example": 'Job "Daily report #17": canceled. By User ada.'})
+    entity_name = fields.String(metadata={"label": "Name", "example": "Daily report #17"})
+    message = fields.String(
+        metadata={"label": "What happened", "example": 'Job "Daily report #17": canceled. By User ada.'}
+    )
     summary = fields.String(dump_default=None, allow_none=True, metadata={"example": None})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from bvo.entities import equals, everything, search
-from bvo.session_store import API, BROWSER, SDK, UserSession
+from bvo.session_store import KINDS, UserSession
 from bvo_hookspecs import EntityType, NavItem
 
 from .schemas import SessionOut
@@ -22,7 +22,7 @@ SESSION = EntityType(
     columns=("id", "username", "kind", "ip_address", "last_used_at", "expires_at"),
     filters=(
         equals(UserSession.user_id, fields.Integer(validate=validate.Range(1, 2**31 - 1))),
-        equals(UserSession.kind, fields.String(validate=validate.OneOf((BROWSER, API, SDK)))),
+        equals(UserSession.kind, fields.String(validate=validate.OneOf(KINDS))),
         search(UserSession.username, UserSession.ip_address),
     ),
     nav=NavItem(name="sessions", label="Sessions", order=82),

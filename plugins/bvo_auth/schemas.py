@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
+from bvo.session_store import KINDS
 from bvo_access.schemas import MAX_PASSWORD, NEW_PASSWORD, USERNAME, check_policy
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
@@ -100,7 +101,7 @@ class SessionOut(Schema):
     id = fields.Integer()
     user_id = fields.Integer()
     username = fields.String(metadata={"example": "ada"})
-    kind = fields.String(metadata={"description": "browser, api or sdk", "example": "browser"})
+    kind = fields.String(validate=validate.OneOf(KINDS), metadata={"example": "browser"})
     client = fields.String(
         allow_none=True, metadata={"description": "What the client says of itself", "example": "Mozilla/5.0"}
     )

@@ -18,6 +18,7 @@ class MachineService(Creates[Machine], Deletes[Machine]):
     """Create and delete; the database refuses to delete one that has robots."""
 
     empty_template = "bvo_machines/machines_empty.html"
+    created_template = "bvo_machines/machine_created.html"
 
     def create(self, data: Mapping[str, Any]) -> Machine:
         """For mode `runner` the row carries `machine_key` this once; afterwards only its digest is known."""

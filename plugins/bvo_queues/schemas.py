@@ -45,7 +45,7 @@ def _in_future(moment: datetime) -> None:
 class QueueIn(Schema):
     name = fields.String(required=True, validate=validate.Length(1, 200), metadata={"example": "invoices"})
     description = fields.String(allow_none=True, validate=validate.Length(max=2000))
-    is_active = fields.Boolean(metadata={"description": "Where false, it takes nothing new, and is worked off"})
+    is_active = fields.Boolean(metadata={"description": "Whether it takes new items; those that it has are worked off"})
     max_retries = fields.Integer(
         validate=validate.Range(0, 100),
         metadata={

@@ -8,7 +8,7 @@ STATUSES = ("online", "offline")
 
 
 class CredentialIn(Schema):
-    username = fields.String(required=True, validate=validate.Length(1, 500), metadata={"example": "EXAMPLE\\\\robot"})
+    username = fields.String(required=True, validate=validate.Length(1, 500), metadata={"example": "EXAMPLE\\robot"})
     password = fields.String(
         required=True, load_only=True, validate=validate.Length(1, 64 * 1024), metadata={"example": "s3cret"}
     )

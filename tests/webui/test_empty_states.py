@@ -6,6 +6,8 @@ import html
 import json
 import re
 import shlex
+import stat
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from bvo_webui import beginnings
 from support.api import Api, zipped
 from support.browser import Browser
 from support.plugins import Site
+from support.state import State
 from support.things import THING, ThingService, make_tables
 
 HERE = "http://localhost"
@@ -79,7 +82,7 @@ def test_no_list_is_empty_without_a_next_step(app: Flask, signed_in: Browser) ->
 def options(command: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the program `bvo runner` understands."""
     monkeypatch.chdir(folder)
-    (folder / "machine.key").write_text("bvom_x")
+    (folder / "machine.key").touch()
     first, second, *arguments = words(command)
     assert (first, second) == ("bvo", "runner")
     return runner.make_context("runner", arguments).params
@@ -99,6 +102,24 @@ def test_a_robot_is_started_by_the_command_with_this_servers_own_address(
     given = options(commands(signed_in.get(f"/ui/robots/{robot}").text)["runner"], tmp_path, monkeypatch)
     assert (given["url"], given["name"]) == ("https://bvo.example.com", "robot of Ada's")
     assert commands(signed_in.get(f"/ui/jobs/{job}").text) == {}, "where there are robots, each has its reason"
+
+
+def test_a_new_machines_page_starts_a_robot_with_the_key_that_it_shows(
+    signed_in: Browser, state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    sheet = signed_in.form("/ui/machines/new")
+    page = signed_in.send(sheet, 200, name="HOST-1")
+    (key,) = set(re.findall(r"bvom_[\w-]+", page.text))
+    keep, start = commands(page.text)["runner"].split("\n", 1)
+    subprocess.run(["sh", "-c", keep], cwd=tmp_path, check=True)
+    kept = tmp_path / "machine.key"
+    assert (kept.read_text().strip(), stat.S_IMODE(kept.stat().st_mode)) == (key, 0o600)
+    given = options(start, tmp_path, monkeypatch)
+    assert (given["url"], given["name"], given["machine_key_file"].name) == (HERE, "robot-1", "machine.key")
+    assert key not in caplog.text + str(state.everything()) + str(page.headers) + signed_in.get("/ui/machines/1").text
+    agent = signed_in.send(signed_in.form("/ui/machines/new"), name="HOST-2", mode="agent")
+    assert "bvom_" not in agent.text, "it has no key"
 
 
 def test_panels_without_anything_say_what_to_do(admin: Api, signed_in: Browser) -> None:

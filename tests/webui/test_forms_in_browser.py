@@ -96,11 +96,11 @@ def test_a_file_that_is_no_package_is_refused_where_it_was_chosen(visit: Callabl
 def test_the_first_field_that_is_wrong_has_the_focus(visit: Callable[..., Page]) -> None:
     page = visit("/ui/users/new")
     page.get_by_label("Username").fill("not a name")
-    page.get_by_label("Email").fill("x@example.com")
+    page.get_by_label("E-mail").fill("x@example.com")
     page.get_by_label("Password").fill("short")
     submit(page)
     expect(page.get_by_label("Username")).to_be_focused()
-    expect(page.get_by_label("Email")).to_have_value("x@example.com")
+    expect(page.get_by_label("E-mail")).to_have_value("x@example.com")
     expect(page.get_by_label("Password")).to_have_value("")
     page.get_by_role("alert").get_by_role("link", name="Password").click()
     assert page.evaluate("location.hash") == "#field-password"
@@ -132,15 +132,21 @@ def test_the_headings_of_the_table_check_a_row_or_a_column(visit: Callable[..., 
     assert not any(row["can_delete"] for row in role["permissions"] if row is not jobs)
 
 
-def test_a_token_is_copied(visit: Callable[..., Page]) -> None:
+def test_a_key_and_the_command_that_uses_it_are_copied(visit: Callable[..., Page], site: Server) -> None:
     page = visit("/ui/machines/new", permissions=["clipboard-read", "clipboard-write"])
     page.get_by_label("Name").fill("HOST-77")
     submit(page)
     shown = page.locator(".copy code").text_content() or ""
     assert re.fullmatch(r"bvom_\S+", shown)
-    page.get_by_role("button", name="Copy").click()
-    expect(page.get_by_role("button", name="Copied")).to_be_visible()
-    assert page.evaluate("navigator.clipboard.readText()") == shown
+    command = page.get_by_role("region", name="Command: runner").text_content() or ""
+    assert command.startswith(f"(umask 077; echo {shown} > machine.key)\nbvo runner ")
+    assert f" --url {site.url} " in command
+    buttons = page.locator("main button[data-copy]")
+    for button, text in zip(buttons.all(), (shown, command), strict=True):
+        button.click()
+        expect(button).to_have_text("Copied")
+        assert page.evaluate("navigator.clipboard.readText()") == text
+    assert shown not in page.url
     results = Axe().run(page, options=RULES)
     assert results.violations_count == 0, results.generate_report()
     page.get_by_role("link", name="I have kept it").click()
@@ -171,6 +177,11 @@ def test_without_scripts_forms_work_the_same(visit: Callable[..., Page], describ
     page.get_by_label("Day").fill("2026-11-01")
     submit(page)
     expect(page.locator("#head .badge")).to_have_text("Pending")
+    page.goto("/ui/machines/new")
+    page.get_by_label("Name").fill("no scripts")
+    submit(page)
+    expect(page.locator(".copy code")).to_have_text(re.compile("bvom_"))
+    expect(page.locator("main button[data-copy]").first).to_be_hidden()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -330,3 +330,31 @@ def test_a_queue_leads_to_what_ended_in_each_hour(admin: Api, signed_in: Browser
     assert "&amp;ended_before=" in bar
     for url, number in (*found, (bar, "2")):
         assert f'<p class="muted count">{number} found</p>' in signed_in.get(html.unescape(url)).text
+
+
+def test_what_a_row_refers_to_has_its_name_for_those_who_may_see_it(
+    admin: Api, signed_in: Browser, user_with: Callable[..., Api], client: FlaskClient
+) -> None:
+    queue = admin.ok(admin.post("/api/queues", {"name": "orders"}))["id"]
+    item = admin.ok(admin.post("/api/queue-items", {"queue_id": queue, "reference": "ORD-1"}))["id"]
+    link = f'<a href="/ui/queues/{queue}">orders</a>'
+    for page in ("/ui/queue-items/", f"/ui/queue-items/{item}", "/ui/queue-items/bulk?action=delete&all=true"):
+        assert link in signed_in.get(page).text
+    user_with("queue_items:view")
+    other = Browser(client)
+    other.log_in("user-1", "correct horse")
+    assert "ORD-1" in other.get("/ui/queue-items/").text
+    assert "orders" not in other.get("/ui/queue-items/").text
+
+
+def test_what_a_form_offers_as_a_choice_reads_the_same_in_lists_and_filters(admin: Api, signed_in: Browser) -> None:
+    admin.ok(admin.post("/api/assets", {"name": "limit", "type": "int", "value": 42}))
+    page = signed_in.get("/ui/assets/?type=int").text
+    assert '<option value="int" selected>Number</option>' in page
+    assert re.search(r'<td [^>]*data-label="Type"[^>]*>Number</td>', page)
+    assert re.search(r'data-label="Action"[^>]*>Status changed<', _after_a_change_of_state(admin, signed_in))
+
+
+def _after_a_change_of_state(admin: Api, signed_in: Browser) -> str:
+    admin.ok(admin.post(f"/api/jobs/{admin.a_job()['id']}/cancel"))
+    return signed_in.get("/ui/audit/").text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -223,6 +224,9 @@ def test_a_role_is_a_table_of_boxes(admin: Api, signed_in: Browser) -> None:
     assert set(sheet.sends.getlist("permissions")) == granted
     signed_in.send(sheet, permissions=["jobs:can_view"])
     assert [row["artifact"] for row in admin.ok(admin.get("/api/access/roles/3"))["permissions"]] == ["jobs"]
+    page = signed_in.get("/ui/roles/3").text
+    assert re.findall(r'<th scope="row">(\w+)</th><td data-label="View"><span class="flag on">', page) == ["Jobs"]
+    assert "may do everything" in signed_in.get("/ui/roles/1").text
     again = Sheet(signed_in.fill("/ui/roles/3/edit", 422, permissions=["nonsense:can_view"]).text)
     assert again.error("permissions")
     assert "/ui/roles/1/edit" not in signed_in.get("/ui/roles/1").text, "what is built in can't be changed"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bvo_webui.text import ago, duration, iso, moment, tone, utc, words
+from bvo_webui.text import ago, coded, duration, iso, moment, tone, utc, words
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,12 @@ def test_a_moment_reads_relative_to_now(seconds: int, text: str) -> None:
 
 def test_what_is_long_ago_reads_as_a_date() -> None:
     assert ago("2020-02-03T04:05:06+00:00") == "3 Feb 2020"
+    beside_a_date = datetime.now(UTC) + timedelta(days=90, hours=1)
+    assert ago(beside_a_date, far=True) == "in 90 d", "a date says nothing new there"
+
+
+def test_what_stands_between_backticks_is_code_and_nothing_else_is_markup() -> None:
+    assert coded("The `bvo demo` command, <b>") == "The <code>bvo demo</code> command, &lt;b&gt;"
 
 
 def test_every_way_to_write_a_moment_is_the_same_one() -> None:
@@ -39,7 +45,7 @@ def test_every_way_to_write_a_moment_is_the_same_one() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.42, "0.4 s"), (42, "42 s"), (185, "3 min 5 s"), (7860, "2 h 11 min"), (None, "\N{EN DASH}")],
+    [(0.042, "42 ms"), (0.42, "0.4 s"), (42, "42 s"), (185, "3 min 5 s"), (7860, "2 h 11 min"), (None, "\N{EN DASH}")],
 )
 def test_durations_read_at_a_glance(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text

@@ -1,4 +1,4 @@
-"""What an empty list teaches: the command that makes the first row, with this server's own address."""
+"""What teaches the next step: in place of an empty list, with the command for its first row, and after a creation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 
 from bvo_hookspecs import EntityType
 
-TEMPLATE = "webui/empty_list.html"
+TEMPLATE, CREATED_TEMPLATE = "webui/empty_list.html", "webui/created.html"
 SAMPLES: tuple[tuple[type[fields.Field[Any]], Any], ...] = (
     (fields.Boolean, True),
     (fields.Integer, 1),
@@ -28,6 +28,11 @@ SAMPLES: tuple[tuple[type[fields.Field[Any]], Any], ...] = (
 def template_of(entity: EntityType) -> str:
     """What stands in place of an empty list: the service may have a template of its own, which extends ours."""
     return str(getattr(entity.service, "empty_template", TEMPLATE))
+
+
+def created_template_of(entity: EntityType) -> str:
+    """What shows a new row's secrets, this once: the service may have a template of its own, which extends ours."""
+    return str(getattr(entity.service, "created_template", CREATED_TEMPLATE))
 
 
 def command(entity: EntityType, server_url: str) -> str:

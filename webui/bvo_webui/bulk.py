@@ -19,6 +19,7 @@ from . import choices
 from .bulk_actions import MAX_ROWS, Candidate, Deed, candidates, carry_out, chosen, deeds
 from .lists import Row, ask_or_refuse, row_of
 from .offers import visible
+from .references import with_names
 from .shell import list_url, title_of
 from .values import detail_url, path_of
 
@@ -114,5 +115,5 @@ def _first(entity: EntityType, touched: list[Candidate], columns: list[str]) -> 
     """The first of these rows, with what belongs to them: read at once, not row by row."""
     ids, dump = [each.id for each in touched[:FIRST_ROWS]], dumper(entity.read_schema)
     whole = db.session.scalars(scoped(entity).where(entity.model.id.in_(ids))).unique()
-    rows = {row.id: row for row in whole}
-    return [row_of(entity, dump(rows[each]), columns) for each in ids if each in rows]
+    rows = {row.id: dump(row) for row in whole}
+    return [row_of(entity, row, columns) for row in with_names((rows[each] for each in ids if each in rows), columns)]

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, Literal
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import ValidationError, fields
 from werkzeug.datastructures import MultiDict
 
-from bvo import access, registry
 from bvo.database import db
 from bvo.entities import scoped
-from bvo.entities.names import NAMES
+from bvo.forms import choices_of
 from bvo_hookspecs import EntityType, Filter
 
+from .references import name_column, referred
 from .text import words
 
 Kind = Literal["search", "text", "number", "datetime-local", "checkbox", "select"]
@@ -86,19 +86,16 @@ def _label(criterion: Filter, kind: Kind) -> str:
 def _options(criterion: Filter) -> tuple[tuple[str, str], ...]:
     if isinstance(criterion.field, fields.Boolean):
         return FLAG
-    for validator in criterion.field.validators:
-        if isinstance(validator, validate.OneOf):
-            return tuple((str(choice), words(choice)) for choice in validator.choices)
-    return _rows(criterion.name.removesuffix("_id")) if criterion.name.endswith("_id") else ()
+    if found := choices_of(criterion.field):
+        return tuple((option.value, option.label or words(option.value)) for option in found)
+    return _rows(criterion.name)
 
 
 def _rows(name: str) -> tuple[tuple[str, str], ...]:
-    """The rows of another entity type that the principal may see, where they are few and have names."""
-    entity = registry.current().of(EntityType).get(name)
-    if entity is None or not access.principal().can(f"{entity.plural}:view"):
-        return ()
-    column = next((getattr(entity.model, each) for each in NAMES if each in entity.model.__table__.columns), None)
-    if column is None:
+    """The rows that `queue_id` may refer to, where they are few and have names."""
+    entity = referred(name)
+    column = name_column(entity) if entity else None
+    if entity is None or column is None:
         return ()
     named = scoped(entity).with_only_columns(entity.model.id, column).order_by(entity.model.id.desc())
     found = [(str(row_id), str(text)) for row_id, text in db.session.execute(named.limit(MAX_CHOICES + 1)) if text]

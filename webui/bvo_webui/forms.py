@@ -19,7 +19,7 @@ from bvo.entities import find
 from bvo.forms import Form, Overtaken, search
 from bvo_hookspecs import EntityType
 
-from . import errors
+from . import beginnings, errors
 from .offers import chosen_first, max_body, new_url, proposed, schema_of, visible, writable, write
 from .records import Record, load
 from .shell import list_url, title_of
@@ -47,7 +47,7 @@ def create(entity: str) -> Response:
     record = Record(kind, kind.read_schema().dump(row))
     once = {name: record.row[name] for name in kind.secrets if record.row.get(name) and not hasattr(kind.model, name)}
     if once:
-        return make_response(render_template("webui/created.html", record=record, once=once))
+        return make_response(render_template(beginnings.created_template_of(kind), record=record, once=once))
     flash(Markup("{} {} was created.").format(kind.label, record.link))
     return _on_to(record.url)
 

@@ -28,6 +28,7 @@ from .choices import of as columns_of
 from .controls import Control, controls, given
 from .headers import fragment
 from .offers import new_url, visible
+from .references import with_names
 from .shell import Shell, list_url, title_of
 from .text import thousands
 from .values import Value, detail_url, path_of, show
@@ -172,7 +173,8 @@ class Listing:
     @cached_property
     def rows(self) -> list[Row]:
         dump = dumper(self.entity.read_schema)
-        return [row_of(self.entity, dump(row), self.columns) for row in (self.slice.rows if self.slice else [])]
+        dumped = with_names(map(dump, self.slice.rows if self.slice else ()), self.columns)
+        return [row_of(self.entity, row, self.columns) for row in dumped]
 
     @cached_property
     def headings(self) -> list[Heading]:

@@ -16,6 +16,7 @@ from bvo.entities import find, name_of
 from bvo_hookspecs import EntityType
 
 from . import offers
+from .references import with_names
 from .shell import list_url, title_of
 from .values import Value, detail_url, path_of, show
 
@@ -82,7 +83,8 @@ class Record:
 
     @cached_property
     def values(self) -> list[Value]:
-        return show(self.entity.read_schema, self.row)
+        (row,) = with_names([self.row], self.row)
+        return show(self.entity.read_schema, row)
 
     @property
     def states(self) -> list[Value]:

@@ -12,8 +12,8 @@ from typing import Any
 from markupsafe import Markup, escape
 
 DASH = "\N{EN DASH}"
-ACRONYMS = "api id ip json mfa os smtp url"
-SPELLINGS = {"sha256": "SHA-256", **{word: word.upper() for word in ACRONYMS.split()}}
+ACRONYMS = "api id ip json mfa os sdk smtp starttls tls url"
+SPELLINGS = {"email": "E-mail", "sha256": "SHA-256", **{word: word.upper() for word in ACRONYMS.split()}}
 TONES = {
     "good": "completed succeeded success successful online active enabled ok healthy delivered ready available loaded",
     "bad": "failed error errored lost unhealthy expired rejected crashed dead timed_out",
@@ -39,8 +39,8 @@ def moment(value: Any) -> datetime | None:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def ago(value: Any) -> str:
-    """`3 min ago`, `in 2 h`; the date where it is more than a week away."""
+def ago(value: Any, *, far: bool = False) -> str:
+    """`3 min ago`, `in 2 h`; the date where it is more than a week away, or with `far`, beside a date, `in 90 d`."""
     when = moment(value)
     if when is None:
         return str(value or DASH)
@@ -48,7 +48,7 @@ def ago(value: Any) -> str:
     if abs(seconds) < _NOW_SECONDS:
         return "just now"
     for limit, size, unit in _STEPS:
-        if abs(seconds) < limit:
+        if abs(seconds) < limit or (far and unit == "d"):
             amount = f"{int(abs(seconds) // size)} {unit}"
             return f"{amount} ago" if seconds > 0 else f"in {amount}"
     return f"{when.day} {when:%b %Y}"
@@ -82,16 +82,25 @@ def marked(text: str, searched: str) -> Markup:
 
 
 def duration(seconds: float | None) -> str:
-    """`0.4 s`, `42 s`, `3 min 5 s`, `2 h 10 min`; a dash for None."""
+    """`35 ms`, `0.4 s`, `42 s`, `3 min 5 s`, `2 h 10 min`; a dash for None."""
     if seconds is None:
         return DASH
+    if seconds < 0.1:
+        return f"{max(seconds, 0) * 1000:.0f} ms"
     if seconds < 1:
-        return f"{max(seconds, 0):.1f} s"
+        return f"{seconds:.1f} s"
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def coded(text: str) -> Markup:
+    """What stands between backticks, as code."""
+    parts = str(text).split("`")
+    as_code = Markup("<code>{}</code>")
+    return Markup("").join(as_code.format(part) if number % 2 else escape(part) for number, part in enumerate(parts))
 
 
 def tone(state: Any) -> str:
@@ -130,6 +139,7 @@ def quoted(text: str) -> str:
 FILTERS: dict[str, Callable[..., Any]] = {
     "ago": ago,
     "clock": clock,
+    "coded": coded,
     "duration": duration,
     "iso": iso,
     "lower_first": lower_first,

@@ -14,13 +14,16 @@ from bvo import access, registry
 from bvo.dumps import fields_of
 from bvo.entities import name_of
 from bvo.events import MASK
+from bvo.forms import choices_of
 from bvo_hookspecs import EntityType
 
+from .references import referred
 from .text import moment, words
 
 Kind = Literal[
-    "code", "flag", "grid", "link", "long", "masked", "none", "number", "size", "state", "tags", "text", "time", "tree"
-]
+    "choice", "code", "flag", "grid", "link", "long", "masked",
+    "none", "number", "size", "state", "tags", "text", "time", "tree",
+]  # fmt: skip
 LONG_TEXT = 100
 LONG_WORD = 20
 
@@ -49,7 +52,8 @@ class Value:
     @property
     def short(self) -> bool:
         """True for text without long words: a narrow column breaks it between them only."""
-        return self.kind in ("text", "link") and all(len(word) <= LONG_WORD for word in str(self.value).split())
+        words_of_it = str(self.value).split()
+        return self.kind in ("choice", "link", "text") and all(len(word) <= LONG_WORD for word in words_of_it)
 
     @property
     def alarming(self) -> bool:
@@ -96,6 +100,8 @@ def _show(name: str, field: fields.Field[Any] | None, row: Mapping[str, Any]) ->
         return Value(name, label, "none", None)
     if isinstance(value, Mapping):
         return _nested(name, label, field, value)
+    if not _is_state(name) and (chosen := _chosen(name, field, value)):
+        return Value(name, label, "choice", chosen)
     if linked := _reference(name, value):
         return Value(name, label, "link", row.get(f"{name[:-3]}_name") or f"#{value}", linked)
     return Value(name, label, _kind(name, field, value), value)
@@ -112,11 +118,25 @@ def _kind(name: str, field: fields.Field[Any] | None, value: Any) -> Kind:
         return _list_kind(value)
     if (isinstance(field, fields.DateTime) or name.endswith("_at")) and moment(value):
         return "time"
-    if name in ("status", "state") or name.endswith(("_status", "_state")):
+    if _is_state(name):
         return "state"
     if name.endswith(("sha256", "digest", "_path", "_key", "_hash")):
         return "code"
     return "long" if len(str(value)) > LONG_TEXT or "\n" in str(value) else "text"
+
+
+def _is_state(name: str) -> bool:
+    return name in ("status", "state") or name.endswith(("_status", "_state"))
+
+
+def _chosen(name: str, field: fields.Field[Any] | None, value: Any) -> str:
+    """One of a few values that the field may have, as a form calls it, or a type; empty for anything else."""
+    if not isinstance(value, str):
+        return ""
+    for option in choices_of(field) if field else ():
+        if option.value == value:
+            return option.label or words(value)
+    return words(value) if name.endswith("_type") and value.isidentifier() else ""
 
 
 def _list_kind(items: Sequence[Any]) -> Kind:
@@ -143,8 +163,8 @@ def _nested(name: str, label: str, field: fields.Field[Any] | None, value: Mappi
 
 def _reference(name: str, value: Any) -> str:
     """The address behind `process_id: 7`, where there are processes and the principal may see them."""
-    entity = registry.current().of(EntityType).get(name.removesuffix("_id")) if name.endswith("_id") else None
-    return _visible_url(entity, value) if entity and isinstance(value, int) else ""
+    entity = referred(name) if isinstance(value, int) else None
+    return detail_url(entity, value) if entity else ""
 
 
 def _visible_url(entity: EntityType, row_id: int) -> str:

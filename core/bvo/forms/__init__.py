@@ -11,8 +11,8 @@
 
 from __future__ import annotations
 
-from .controls import Control, Option
+from .controls import Control, Option, choices_of
 from .form import Form, Overtaken
 from .rows import MAX_OPTIONS, label_of, search
 
-__all__ = ["MAX_OPTIONS", "Control", "Form", "Option", "Overtaken", "label_of", "search"]
+__all__ = ["MAX_OPTIONS", "Control", "Form", "Option", "Overtaken", "choices_of", "label_of", "search"]

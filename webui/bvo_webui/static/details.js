@@ -63,7 +63,10 @@ const tick = () => {
 // --- Copying
 
 const prepare = (root) => {
-  for (const button of root.querySelectorAll("[data-copy]")) button.hidden = !navigator.clipboard;
+  for (const button of root.querySelectorAll("[data-copy]")) {
+    button.hidden = !navigator.clipboard;
+    button.ariaLive = "polite";
+  }
   tick();
 };
 document.addEventListener("click", async (event) => {

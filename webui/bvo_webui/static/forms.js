@@ -37,15 +37,6 @@ for (const heading of document.querySelectorAll("[data-all]")) {
   heading.replaceChildren(button);
 }
 
-for (const button of document.querySelectorAll(".copy [data-copy]")) {
-  if (!navigator.clipboard) continue;
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-    button.nextElementSibling.textContent = "Copied";
-  });
-}
-
 // A file can be dropped on its field, and one sees how far its upload is.
 for (const input of document.querySelectorAll("input[type=file]")) {
   for (const name of ["dragenter", "dragover"]) input.addEventListener(name, () => input.classList.add("over"));
