@@ -14,8 +14,10 @@ from bvo.asgi import AsgiApp
 from .apps import ready_app
 
 THREADS = 4
-SWITCH_SECONDS = 0.001
-"""A thread that computes lets the event loop in so soon; five times of that is usual, and robots wait for it."""
+SWITCH_SECONDS = 0.0005
+"""A thread that computes lets another one in so soon; five milliseconds is usual. A claim stands in line anew after each
+of its statements, behind the pages that are made meanwhile, and a robot waits for it.
+"""
 
 _parents: AsgiApp | None = None
 
