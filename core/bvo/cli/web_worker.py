@@ -15,8 +15,8 @@ from .apps import ready_app
 
 THREADS = 4
 SWITCH_SECONDS = 0.0005
-"""A thread that computes lets another one in so soon; five milliseconds is usual. A claim stands in line anew after each
-of its statements, behind the pages that are made meanwhile, and a robot waits for it.
+"""A thread that computes lets another one in so soon; five milliseconds is usual. A claim stands in line after each of
+its statements, behind the pages that are made meanwhile, and a robot waits for it.
 """
 
 _parents: AsgiApp | None = None
