@@ -56,6 +56,10 @@ def take_all(browser: Browser, server: Server, paths: list[str], folder: Path) -
             page.screenshot(path=folder / f"{name}-{scheme}-{width}.png", full_page=True)
             if path == paths[0]:
                 sign_in(page, server.url)
+        page.goto(f"{server.url}/ui/machines/new")  # the page after it has no address
+        page.fill("input[name=name]", f"HOST-{scheme}-{width}")
+        page.click("form.form .primary")
+        page.screenshot(path=folder / f"ui-machines-created-{scheme}-{width}.png", full_page=True)
         page.close()
 
 

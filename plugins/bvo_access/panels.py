@@ -49,7 +49,7 @@ PANELS = (
         template="bvo_access/permissions_panel.html",
         context=permissions_panel,
         order=5,
-        covers=("permissions",),
+        covers=("description", "permissions"),
     ),
     DetailPanel(
         name="members",

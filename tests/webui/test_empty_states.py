@@ -111,7 +111,7 @@ def test_a_new_machines_page_starts_a_robot_with_the_key_that_it_shows(
     sheet = signed_in.form("/ui/machines/new")
     page = signed_in.send(sheet, 200, name="HOST-1")
     (key,) = set(re.findall(r"bvom_[\w-]+", page.text))
-    keep, start = commands(page.text)["runner"].split("\n", 1)
+    keep, start = re.split(r"\n(?=bvo )", commands(page.text)["runner"])
     subprocess.run(["sh", "-c", keep], cwd=tmp_path, check=True)
     kept = tmp_path / "machine.key"
     assert (kept.read_text().strip(), stat.S_IMODE(kept.stat().st_mode)) == (key, 0o600)

@@ -139,7 +139,7 @@ def test_a_key_and_the_command_that_uses_it_are_copied(visit: Callable[..., Page
     shown = page.locator(".copy code").text_content() or ""
     assert re.fullmatch(r"bvom_\S+", shown)
     command = page.get_by_role("region", name="Command: runner").text_content() or ""
-    assert command.startswith(f"(umask 077; echo {shown} > machine.key)\nbvo runner ")
+    assert command.startswith(f"(umask 077\n echo {shown} > machine.key)\nbvo runner ")
     assert f" --url {site.url} " in command
     buttons = page.locator("main button[data-copy]")
     for button, text in zip(buttons.all(), (shown, command), strict=True):

@@ -26,6 +26,7 @@ Kind = Literal[
 ]  # fmt: skip
 LONG_TEXT = 100
 LONG_WORD = 20
+BRIEF_TEXT = 18
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ class Value:
         """True for text without long words: a narrow column breaks it between them only."""
         words_of_it = str(self.value).split()
         return self.kind in ("choice", "link", "text") and all(len(word) <= LONG_WORD for word in words_of_it)
+
+    @property
+    def brief(self) -> bool:
+        """True for a text that is not broken at all where there is room."""
+        return self.kind in ("choice", "link", "text") and len(str(self.value)) <= BRIEF_TEXT
 
     @property
     def alarming(self) -> bool:

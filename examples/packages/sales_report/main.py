@@ -140,7 +140,8 @@ def add_up(orders: Iterable[Order]) -> tuple[dict[str, Totals], dict[str, Totals
         regions[order.region].add(order.units, order.unit_price)
         products[order.product].add(order.units, order.unit_price)
     for name, totals in regions.items():
-        bvo_job.log(f"{name}: {totals.orders} orders, revenue {totals.revenue:,.2f}")
+        orders_of_it = "1 order" if totals.orders == 1 else f"{totals.orders} orders"
+        bvo_job.log(f"{name}: {orders_of_it}, revenue {totals.revenue:,.2f}")
     return by_revenue(regions), by_revenue(products)
 
 
