@@ -48,7 +48,7 @@ class Statement:
         types = {name: column.type for name, column in columns.items()}
         self._results = _processors(types, dialect, "result_processor", None)
 
-    def execute(self, driver: Any, values: Mapping[str, Any]) -> Any:
+    def execute(self, driver: Any, values: Any) -> Any:
         """The cursor."""
         return driver.execute(self.sql, self.parameters(values))
 
@@ -72,56 +72,52 @@ def _processors(types: Mapping[str, Any], dialect: Dialect, kind: str, *argument
     return {name: processor for name, processor in found.items() if processor is not None}
 
 
-class Many:
-    """A statement for many rows, each given by the same names: on PostgreSQL it is executed once for all of them."""
+class Together(Statement):
+    """A statement of PostgreSQL for many rows at once, which it has as the table `given`."""
 
-    def __init__(self, each: Any, together: Any, dialect: Dialect) -> None:
-        """`together` takes the parameter ROWS: see `given`."""
-        self._each = Statement(each, dialect)
-        self._together = Statement(together, dialect) if dialect.name == "postgresql" else None
+    def execute(self, driver: Any, values: Sequence[Mapping[str, Any]]) -> Any:
+        """The cursor. Raises TypeError where the rows hold what PostgreSQL's JSON can't."""
+        import orjson  # it comes with the driver: pip install 'bv-orchestrator[postgres]'
 
-    def execute(self, driver: Any, rows: Sequence[Mapping[str, Any]]) -> Any:
-        if self._together is None:
-            return driver.executemany(self._each.sql, [self._each.parameters(row) for row in rows])
-        return self._together.execute(driver, {ROWS: text_of(rows)})
-
-    def row(self, values: Sequence[Any]) -> Row:
-        return self._each.row(values)
+        return super().execute(driver, {ROWS: orjson.dumps(values).decode()})
 
 
-def inserts(table: Table, columns: Sequence[str], dialect: Dialect) -> Many:
-    """Adds rows of these columns."""
-    rows = given({name: table.c[name].type for name in columns})
-    each = insert(table).inline().values({name: bindparam(name, type_=table.c[name].type) for name in columns})
-    return Many(each, insert(table).inline().from_select(list(columns), select(*rows.c)), dialect)
+class Each(Statement):
+    """A statement that is executed for one row after the other, and returns nothing."""
+
+    def execute(self, driver: Any, values: Sequence[Mapping[str, Any]]) -> Any:
+        return driver.executemany(self.sql, [self.parameters(row) for row in values])
 
 
-def updates(table: Table, columns: Sequence[str], dialect: Dialect) -> Many:
-    """Changes these columns of rows that are named by their `id`."""
-    rows = given({name: table.c[name].type for name in ("id", *columns)})
-    each = {name: bindparam(name, type_=table.c[name].type) for name in columns}
-    return Many(
-        update(table).where(table.c.id == bindparam("id", type_=table.c.id.type)).values(each),
-        update(table).where(table.c.id == rows.c.id).values({name: rows.c[name] for name in columns}),
-        dialect,
-    )
+def inserts(table: Table, columns: Sequence[str], dialect: Dialect) -> Statement:
+    """Adds many rows of these columns."""
+    types = {name: table.c[name].type for name in columns}
+    new = insert(table).inline()
+    if dialect.name == "postgresql":
+        return Together(new.from_select(list(columns), select(*given(types).c)), dialect)
+    return Each(new.values(_binds(types)), dialect)
+
+
+def updates(table: Table, columns: Sequence[str], dialect: Dialect) -> Statement:
+    """Changes these columns of many rows, each named by its `id`."""
+    types = {name: table.c[name].type for name in ("id", *columns)}
+    rows = given(types).c if dialect.name == "postgresql" else _binds(types)
+    changed = update(table).where(table.c.id == rows["id"]).values({name: rows[name] for name in columns})
+    return Together(changed, dialect) if dialect.name == "postgresql" else Each(changed, dialect)
 
 
 def given(types: Mapping[str, Any]) -> Any:
-    """The rows that `text_of` has made of dicts, as a table of PostgreSQL with these columns."""
+    """The rows of a `Together`, as a table with these columns."""
     columns = [column(name, type_) for name, type_ in types.items()]
     rows = func.jsonb_to_recordset(cast(bindparam(ROWS, type_=String), JSONB))
     return rows.table_valued(*columns, name="given").render_derived(with_types=True)
 
 
-def text_of(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The parameter ROWS. Raises TypeError where they hold what PostgreSQL's JSON can't."""
-    import orjson  # it comes with the driver: pip install 'bv-orchestrator[postgres]'
-
-    return orjson.dumps(rows).decode()
+def _binds(types: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: bindparam(name, type_=type_) for name, type_ in types.items()}
 
 
-Call = tuple[Statement | Many, Any]
+Call = tuple[Statement, Any]
 """A statement, and its parameters: of one that is for many rows, the rows."""
 
 
@@ -160,7 +156,7 @@ class Connection:
         self._pooled.close()  # it is detached, so this closes it
 
 
-def _rows(statement: Statement | Many, cursor: Any) -> list[Row]:
+def _rows(statement: Statement, cursor: Any) -> list[Row]:
     return [statement.row(values) for values in cursor.fetchall()] if cursor.description else []
 
 

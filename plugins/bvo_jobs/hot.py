@@ -21,7 +21,7 @@ from sqlalchemy import Dialect
 from bvo import events, settings, tokens
 from bvo.database import utcnow
 from bvo.registry import Registry
-from bvo.statements import ROWS, Call, Connection, Row, many, text_of
+from bvo.statements import Call, Connection, Row, many
 from bvo_hookspecs import AuditSink, EntityType, Event, Principal
 
 from . import states
@@ -193,9 +193,8 @@ class HotJobs:
         calls = self._results(batch)
         calls += [(s.take, values) for robot, values in taking if robot["has_own"] or not together]
         if open_ := [values for robot, values in taking if together and not robot["has_own"]]:
-            calls.append(
-                (s.take_open(len(open_)), {ROWS: text_of([{"number": i, **v} for i, v in enumerate(open_, 1)])})
-            )
+            numbered = [{"number": number, **values} for number, values in enumerate(open_, 1)]
+            calls.append((s.take_open(len(open_)), numbered))
         running = many([robot["id"] for robot, _ in taking], self._dialect)
         *_, jobs = batch.connection.run(*calls, (s.running, {"ids": running}))
         hashes = {values["lease_hash"] for _, values in taking}

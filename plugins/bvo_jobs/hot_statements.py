@@ -10,7 +10,7 @@ from sqlalchemy import Dialect, Integer, String, Table, bindparam, func, literal
 
 from bvo import events, leases, settings
 from bvo.database import UTCDateTime
-from bvo.statements import Statement, given, inserts, one_of, updates
+from bvo.statements import Statement, Together, given, inserts, one_of, updates
 from bvo_hookspecs import AuditSink, Principal
 from bvo_machines.models import Machine
 from bvo_processes.models import Process
@@ -67,7 +67,7 @@ class Statements:
         self.held = compiled(of_jobs.where(one_of(Job.id, "ids", dialect)).order_by(Job.id).with_for_update(of=Job))
         self.running = compiled(of_jobs.where(RUNNING, one_of(Job.robot_id, "ids", dialect)))
         self.take = compiled(_take())
-        self.take_open = cache(lambda jobs: compiled(_take_open(jobs)))
+        self.take_open = cache(lambda jobs: Together(_take_open(jobs), dialect))
         self.renew = compiled(_renew(now))
         self.deadline = updates(jobs, ("deadline_at",), dialect)
         self.finish = updates(jobs, ENDING, dialect)
