@@ -96,7 +96,7 @@ class Batcher:
                 return batch
             try:
                 seconds = until - time.monotonic() if len(batch) < self._expected else 0
-                following = self._queue.get(timeout=seconds) if seconds > 0 else self._queue.get_nowait()
+                following = self._queue.get(timeout=max(seconds, 0))
             except Empty:
                 return batch
         if batch:

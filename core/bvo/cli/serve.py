@@ -17,12 +17,10 @@ from bvo_hookspecs import StartCheck
 
 from . import web_worker
 from .apps import ready_app, require_migrated
-from .background import BackgroundWorker
+from .background import STOP_SECONDS, BackgroundWorker
 
 CONNECTIONS = 16_384
 """So many robots may wait for a job in each web worker, each on a connection of its own."""
-
-STOP_SECONDS = 10
 
 
 @click.command()
