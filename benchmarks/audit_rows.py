@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, Engine, text
 
-from bvo_audit.models import AuditEvent
+from bvo.event_log import LoggedEvent
 
 BATCH = 100_000
 FIRST = datetime(2023, 1, 1, tzinfo=UTC)
@@ -34,13 +34,14 @@ TIME = {
     "sqlite": "strftime('%Y-%m-%d %H:%M:%S.000000', :start, (i * :apart + d % 5) || ' seconds')",
 }
 ROWS = """
-INSERT INTO audit_events (id, event_id, timestamp, actor_kind, actor_user_id, actor_username, action, action_type,
-                          entity_type, entity_display, entity_id, entity_name, message)
+INSERT INTO events (id, event_id, timestamp, actor_kind, actor_id, actor_user_id, actor_username, action, type,
+                    action_type, entity_type, entity_display, entity_id, entity_name, message)
 WITH kinds(n, action, action_type, entity_type) AS (VALUES {kinds})
 SELECT i, '01890000-0000-7000-8000-' || substr(CAST(1000000000000 + i AS text), 2), {time},
-       CASE WHEN who < 100 THEN 'robot' ELSE 'user' END, CASE WHEN who < 100 THEN NULL ELSE who END,
+       CASE WHEN who < 100 THEN 'robot' ELSE 'user' END, who, CASE WHEN who < 100 THEN NULL ELSE who END,
        CASE WHEN rare THEN 'rare-user' WHEN who < 100 THEN 'robot-' || who ELSE 'user-' || who END,
        CASE WHEN rare THEN 'settings.update' ELSE kinds.action END,
+       CASE WHEN rare THEN 'settings.updated' ELSE kinds.action END,
        CASE WHEN rare THEN 'modified' ELSE kinds.action_type END,
        CASE WHEN rare THEN 'settings' ELSE kinds.entity_type END, kinds.entity_type,
        CAST(CASE WHEN kinds.entity_type = 'robot' THEN thing % 100 ELSE thing END AS text), 'thing-' || thing,
@@ -58,10 +59,10 @@ ORDER BY i
 def grow(engine: Engine, rows: int) -> Iterator[int]:
     """Add rows until the log has `rows` of them; yields how many it has. The indexes are made at the end: faster."""
     with engine.connect() as connection:
-        present = connection.scalar(text("SELECT coalesce(max(id), 0) FROM audit_events"))
+        present = connection.scalar(text("SELECT coalesce(max(id), 0) FROM events"))
     if present >= rows:
         return
-    indexes = AuditEvent.__table__.indexes  # type: ignore[attr-defined]
+    indexes = LoggedEvent.__table__.indexes  # type: ignore[attr-defined]
     with engine.begin() as connection:
         for index in indexes:
             index.drop(connection, checkfirst=True)
@@ -74,7 +75,7 @@ def grow(engine: Engine, rows: int) -> Iterator[int]:
             index.create(connection)
     if engine.dialect.name == "postgresql":  # as autovacuum does; nothing does it for SQLite
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("VACUUM ANALYZE audit_events"))
+            connection.execute(text("VACUUM ANALYZE events"))
 
 
 def _add(connection: Connection, first: int, last: int) -> None:

@@ -106,9 +106,10 @@ class Claims:
 def main(plan: Plan, robots: int, jobs: int, variants: tuple[str, ...]) -> None:
     """Show how fast robots claim over HTTP, beside the same rows written without a server.
 
-    Each claim is one durable transaction: the robot's token, its slot, the lease, the job, a row in the audit log and
-    one in the outbox. pgbench runs all of it as one prepared statement, with as many connections as are best; the
-    loop around sqlite3 has synchronous=FULL, as the server. The server's worker delivers the events meanwhile.
+    Each claim is one durable transaction: the robot's token, its slot, the lease, the job, and a row in the event
+    log, which is the audit log and the outbox. pgbench runs all of it as one prepared statement, with as many
+    connections as are best; the loop around sqlite3 has synchronous=FULL, as the server. The server's worker delivers
+    the events meanwhile.
 
     \b
     Examples:

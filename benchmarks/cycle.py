@@ -93,7 +93,7 @@ def chosen(context: click.Context, option: click.Parameter, value: str) -> list[
 def main(plan: Plan, robots: int, jobs: int, peers: list[str], folder: Path | None) -> None:
     """Show how many jobs a second busy robots complete, beside other products on the same machine.
 
-    A robot reports a result and gets the next job, over HTTP, with audit log and outbox. The peers run in their usual
+    A robot reports a result and gets the next job, over HTTP, with the event log. The peers run in their usual
     mode, one job at a time, a task that does nothing, in workers beside their database: the same PostgreSQL
     server, which waits for the disk at each commit. They are installed by npm and pip into a folder of their own;
     Node.js and redis-server must be there. docs/performance.md says what each of them does less, or more.

@@ -1,6 +1,6 @@
 """The same work without a server around it: pgbench on PostgreSQL, a loop around `sqlite3` on SQLite.
 
-Both write exactly the rows that a claim of the product writes. The texts of its events are taken from a claim that the
+Both write exactly the rows that a claim of the product writes. The texts of their event are taken from a claim that the
 product has made, so that they are as long.
 """
 
@@ -21,8 +21,7 @@ from rows import robot_token
 from servers import Database
 from sqlalchemy import select
 
-from bvo.outbox import OutboxEvent
-from bvo_audit.models import AuditEvent
+from bvo.event_log import LoggedEvent
 
 FREE = (
     "FROM robots WHERE {robot} AND NOT is_draining"
@@ -36,11 +35,10 @@ TAKE = (
     "UPDATE jobs SET status = 'running', robot_id = {robot}, attempt = attempt + 1, lease_hash = {hash},"
     " lease_expires_at = {soon}, started_at = {now}, confirmed_at = NULL, claim_key = {hash}"
 )
-AUDIT = (
-    "INSERT INTO audit_events (event_id, timestamp, actor_kind, actor_username, ip_address, user_agent, action,"
-    " action_type, entity_type, entity_display, entity_id, entity_name, message, after_data)"
+LOGGED = (
+    "INSERT INTO events (event_id, type, timestamp, actor_id, actor_kind, actor_username, ip_address, user_agent,"
+    " action, action_type, entity_type, entity_display, entity_id, entity_name, message, after_data)"
 )
-OUTBOX = "INSERT INTO outbox (event, available_at, attempt)"
 HASH = "0" * 64
 
 
@@ -48,23 +46,21 @@ HASH = "0" * 64
 class Texts:
     """What the product wrote beside a claim."""
 
-    audit: dict[str, Any]
+    event: dict[str, Any]
     after: str
-    event: str
 
     @classmethod
     def of(cls, database: Database) -> Texts:
         """Those of the newest claim in this database."""
-        newest = select(AuditEvent).where(AuditEvent.action == "job.started").order_by(AuditEvent.id.desc()).limit(1)
+        newest = select(LoggedEvent).where(LoggedEvent.action == "job.started").order_by(LoggedEvent.id.desc()).limit(1)
         with database.engine.connect() as connection:
-            audit = connection.execute(newest).one()._asdict()
-            event = connection.scalar(select(OutboxEvent.event).order_by(OutboxEvent.id.desc()).limit(1))
-        return cls(audit=audit, after=json.dumps(audit["after_data"]), event=json.dumps(event))
+            event = connection.execute(newest).one()._asdict()
+        return cls(event=event, after=json.dumps(event["after_data"]))
 
     def words(self) -> list[str]:
-        """The columns of the audit row that are text, from actor_kind to message, without those that say which job."""
+        """The columns of the event that are text, from actor_kind to message, without those that say which job."""
         names = ("actor_kind", "actor_username", "ip_address", "user_agent", "action", "action_type")
-        return [str(self.audit[name]) for name in (*names, "entity_type", "entity_display")]
+        return [str(self.event[name]) for name in (*names, "entity_type", "entity_display")]
 
 
 def pgbench(database: Database, texts: Texts, folder: Path, connections: int, seconds: float) -> Figures:
@@ -90,10 +86,9 @@ def _statement(texts: Texts) -> str:
     words = ", ".join(_quoted(word) for word in texts.words())
     parts = (
         f"WITH idle AS (SELECT id {FREE.format(robot=token)}), first AS ({FIRST} FOR UPDATE SKIP LOCKED),",
-        f"taken AS ({take} FROM idle, first WHERE jobs.id = first.id RETURNING jobs.id),",
-        f"logged AS ({AUDIT} SELECT gen_random_uuid()::text, now(), {words}, id::text, 'Daily report #' || id,",
-        f"{_quoted(texts.audit['message'])}, {_quoted(texts.after)}::jsonb FROM taken)",
-        f"{OUTBOX} SELECT {_quoted(texts.event)}::jsonb, now(), 0 FROM taken",  # noqa: S608 - texts of our own
+        f"taken AS ({take} FROM idle, first WHERE jobs.id = first.id RETURNING jobs.id, jobs.robot_id)",
+        f"{LOGGED} SELECT gen_random_uuid()::text, {_quoted(texts.event['type'])}, now(), robot_id, {words}, id::text,",
+        f"'Daily report #' || id, {_quoted(texts.event['message'])}, {_quoted(texts.after)}::jsonb FROM taken",
     )
     return " ".join(parts)
 
@@ -123,7 +118,7 @@ def _claim(connection: sqlite3.Connection, texts: Texts, number: int) -> None:
     robot = found[0] if found else None
     take = TAKE.format(robot="?", hash="?", soon="?", now="?")
     job = connection.execute(f"{take} WHERE id = ({FIRST}) RETURNING id", (robot, HASH, now, now, HASH)).fetchone()[0]
-    row = (f"{now}-{job}", now, *texts.words(), str(job), f"Daily report #{job}", texts.audit["message"], texts.after)
-    connection.execute(f"{AUDIT} VALUES ({', '.join('?' * len(row))})", row)
-    connection.execute(f"{OUTBOX} VALUES (?, ?, 0)", (texts.event, now))
+    about = (*texts.words(), str(job), f"Daily report #{job}", texts.event["message"], texts.after)
+    row = (f"{now}-{job}", texts.event["type"], now, robot, *about)
+    connection.execute(f"{LOGGED} VALUES ({', '.join('?' * len(row))})", row)
     connection.execute("COMMIT")

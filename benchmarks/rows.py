@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Integer, delete, func, insert, literal, select, text, update
+from sqlalchemy import Connection, Engine, Integer, func, insert, literal, select, text, update
 
 from bvo import tokens
 from bvo.database import utcnow
-from bvo.outbox import OutboxEvent
 from bvo_jobs.models import Job
 from bvo_packages.models import Package
 from bvo_processes.models import Process
@@ -71,7 +70,6 @@ def settle(engine: Engine, wanted: int, *, tidy: bool = True) -> None:
     with engine.begin() as connection:
         connection.execute(update(Job).where(running).values(status="completed", finished_at=utcnow()))
         add_jobs(connection, wanted - pending(connection))
-        connection.execute(delete(OutboxEvent))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for statement in _TIDY[engine.dialect.name] if tidy else ():
             connection.exec_driver_sql(statement)
@@ -84,7 +82,7 @@ def pending(connection: Connection) -> int:
 
 
 _TIDY = {
-    "postgresql": ("VACUUM (ANALYZE) jobs", "VACUUM (ANALYZE) outbox", "ANALYZE robots"),
+    "postgresql": ("VACUUM (ANALYZE) jobs", "ANALYZE robots"),
     "sqlite": ("PRAGMA wal_checkpoint(TRUNCATE)",),
 }
 

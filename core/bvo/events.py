@@ -1,21 +1,20 @@
-"""Events: what a service changed, written to the audit log and the outbox in the transaction of the change itself."""
+"""Events: what a service changed, written to the event log in the transaction of the change itself."""
 
 from __future__ import annotations
 
 import logging
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import blinker
 from flask import has_request_context, request
-from sqlalchemy import Table, insert
-from sqlalchemy.orm import Session
+from sqlalchemy import insert
 
-from bvo_hookspecs import AuditSink, EntityType, Event, Principal
+from bvo_hookspecs import EntityType, Event, Principal
 
-from . import access, outbox, registry
+from . import access, event_log, registry
 from .database import after_commit, transaction, utcnow
 from .dumps import dumper
 
@@ -70,37 +69,31 @@ def record(**fields: Any) -> Event:
     actor = fields.pop("actor", None) or access.principal()
     event = compose(actor, **_client(), **fields)
     with transaction() as session:
-        _write(session, event)
+        session.execute(insert(event_log.TABLE), event_log.row(event))
+        after_commit(lambda: announce(event))
     return event
 
 
-def compose(actor: Principal, **fields: Any) -> Event:
-    """An event of now."""
+def compose(
+    actor: Principal,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    **fields: Any,
+) -> Event:
+    """An event of now. Of a change, `before` is kept where it differs from `after`."""
+    if before is not None and after is not None:
+        before = {name: value for name, value in before.items() if name not in after or after[name] != value}
     return Event(
         id=_sortable_id(),
         occurred_at=utcnow(),
         actor_kind=actor.kind,
         actor_id=actor.id,
         actor_name=actor.name,
+        before=before,
+        after=after,
         **fields,
     )
-
-
-def rows(event: Event, sinks: Iterable[AuditSink]) -> list[tuple[Table, Mapping[str, Any]]]:
-    """The rows of an event, for paths that write many at once. Such a path calls `announce` after its commit."""
-    return [*(sink.row(event) for sink in sinks if sink.row), outbox.row(event)]
-
-
-def _write(session: Session, event: Event) -> None:
-    sinks = registry.current().of(AuditSink).values()
-    for sink in sinks:
-        if sink.record:
-            sink.record(session, event)
-        elif sink.row:
-            table, values = sink.row(event)
-            session.execute(insert(table), values)
-    outbox.add(session, event)
-    after_commit(lambda: announce(event))
 
 
 def announce(event: Event) -> None:

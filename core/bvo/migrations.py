@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from bvo_hookspecs import Seed
 
-from . import registry
+from . import delivery, registry
 from .database import Base, db
 from .errors import StartupError
 from .plugins import Plugin
@@ -108,9 +108,10 @@ def pending() -> list[str]:
 
 
 def seed() -> None:
-    """Run every plugin's seeds; they are idempotent."""
+    """Run every plugin's seeds, and enroll who is to get events; both are idempotent."""
     for record in registry.current().of(Seed).values():
         record.run()
+    delivery.enroll()
 
 
 def _head(branch: Branch) -> str | None:

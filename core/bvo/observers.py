@@ -26,7 +26,11 @@ BUDGET_SECONDS = 5.0
 
 
 class ObserverFailed(Exception):
-    """An observer raised, or was not called because its breaker is open."""
+    """An observer raised."""
+
+
+class ObserverPaused(ObserverFailed):
+    """It was not called: its breaker is open."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +66,7 @@ class Observers:
         breaker = self._breakers.setdefault((plugin.name, name), _Breaker())
         started = time.monotonic()
         if started < breaker.open_until:
-            raise ObserverFailed(f"{name} of the plugin {plugin.name} failed {FAILURES} times and is paused")
+            raise ObserverPaused(f"{name} of the plugin {plugin.name} failed {FAILURES} times and is paused")
         try:
             answer = self.attempt(plugin, name, function, *args)
         except ObserverFailed:

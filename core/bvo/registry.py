@@ -111,11 +111,6 @@ def _check_kind(plugin: Plugin, kind: type[Any], records: list[Any]) -> None:
     for record in records:
         if not isinstance(record, kind):
             raise TypeError(f"a hook of {plugin.package} returned {record!r} where a {kind.__name__} belongs")
-        if isinstance(record, hooks.AuditSink) and not record.write and not plugin.essential:
-            raise TypeError(
-                f"AuditSink {record.name!r} has `{'row' if record.row else 'record'}`, which only an essential plugin"
-                " may have; use `write`"
-            )
 
 
 def _services(registry: Registry, entities: list[hooks.EntityType]) -> dict[type[Any], Any]:

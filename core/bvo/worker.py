@@ -1,4 +1,4 @@
-"""The background worker: delivers the outbox and runs periodic tasks. Any number may run; there is no leader."""
+"""The background worker: delivers events and runs periodic tasks. Any number may run; there is no leader."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from flask import Flask
 
 from bvo_hookspecs import PeriodicTask, PluginInfo
 
-from . import clock, idempotency_keys, logs, outbox, registry, session_store, throttle
+from . import clock, delivery, idempotency_keys, logs, registry, session_store, throttle
+from .event_log import Horizon
 from .observers import ObserverFailed, Observers
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,6 @@ CALM_SECONDS = 5.0
 """After a jump of the wall clock: until then what was under way has ended, and with it what still had the old time."""
 CORE = PluginInfo(name="core", summary="The kernel")
 CORE_TASKS = (
-    PeriodicTask(name="prune_outbox", every=timedelta(hours=1), run=outbox.prune),
     PeriodicTask(name="prune_sessions", every=timedelta(hours=1), run=session_store.prune),
     PeriodicTask(name="prune_attempt_counts", every=timedelta(hours=1), run=throttle.prune),
     PeriodicTask(name="prune_idempotency_keys", every=timedelta(hours=1), run=idempotency_keys.prune),
@@ -46,7 +46,7 @@ class Worker:
     def __init__(self, app: Flask) -> None:
         self._app = app
         self._stopped = False
-        self._observers = Observers()
+        self._observers, self._horizon = Observers(), Horizon()
         now = time.monotonic()
         with app.app_context():
             contributed = registry.current().every(PeriodicTask)
@@ -60,15 +60,15 @@ class Worker:
     def run(self) -> None:
         """Work until stopped. An error of one step is logged; the worker goes on."""
         while not self._stopped:
-            if self.step() < outbox.BATCH:  # what comes meanwhile is taken together
+            if self.step() < delivery.BATCH:  # what comes meanwhile is taken together
                 time.sleep(IDLE_SECONDS)
 
     def step(self) -> int:
-        """Run what is due and deliver one batch; returns the number of events that were taken."""
+        """Run what is due and deliver one batch; returns the number of events that are done with."""
         try:
             self._run_due()
             with self._app.app_context():
-                return outbox.dispatch(self._observers)
+                return delivery.dispatch(self._observers, self._horizon)
         except Exception:
             log.exception("The worker failed at a step and goes on")
             return 0

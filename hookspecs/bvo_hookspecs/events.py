@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .checks import check_name
-
-if TYPE_CHECKING:
-    from sqlalchemy import Table
-    from sqlalchemy.orm import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +15,8 @@ class Event:
     """One fact, in the past tense. Secrets are masked before it is made.
 
     `type` is what integrators subscribe to (`asset.created`); `action` and `action_type` are the audit log's words
-    for the same (`asset.create`, `created`). `id` sorts by time. `before` and `after` are what the API shows.
+    for the same (`asset.create`, `created`). `id` sorts by time. `after` is what the API shows; `before` is that, too,
+    where something was deleted. Of a change it has the fields that changed, as they were.
     """
 
     id: str
@@ -44,30 +41,21 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditSink:
-    """Where the audit trail goes. Exactly one of the three is given.
-
-    `row` gives the SQLAlchemy table and the values of the row that the core adds in the transaction of the change
-    itself: no row, no change; all columns without a default of the database's are named. `record` writes there by
-    itself, which is slower: paths that run thousands of times a second then take the slow way. Only an essential plugin
-    may have one of these.
-    `write` is called by the worker after the commit, at least once for each event; where it raises, it is tried again.
-    """
+    """Another place where the audit trail goes, beside the event log in the database. The worker calls `write` after
+    the commit, at least once for each event, in their order; where it raises, it is tried again later."""
 
     name: str
-    row: Callable[[Event], tuple[Table, Mapping[str, Any]]] | None = None
-    record: Callable[[Session, Event], None] | None = None
-    write: Callable[[Event], None] | None = None
+    write: Callable[[Event], None]
 
     def __post_init__(self) -> None:
         check_name(self, self.name)
-        if sum(way is not None for way in (self.row, self.record, self.write)) != 1:
-            raise ValueError(f"AuditSink {self.name!r} needs exactly one of `row`, `record` and `write`")
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookEmitter:
     """Hands events to other systems. The worker calls `deliver` after the commit, at least once for each event whose
-    type `accepts` answers True for; where it raises, it is tried again later."""
+    type `accepts` answers True for, in their order; where it raises, it is tried again later. Until then, it gets no
+    other event of the same entity."""
 
     name: str
     deliver: Callable[[Event], None]

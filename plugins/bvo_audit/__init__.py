@@ -1,4 +1,4 @@
-"""The audit log: a row for every change, in the transaction of the change."""
+"""The audit log: what the event log tells, for people to read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from bvo_hookspecs import (
-    AuditSink,
     DashboardCard,
     DetailPanel,
     EntityType,
@@ -19,14 +18,7 @@ from bvo_hookspecs import (
 
 @hookimpl
 def plugin_info() -> PluginInfo:
-    return PluginInfo(name="audit", summary="The audit log in the database", requires=("access",))
-
-
-@hookimpl
-def audit_sinks() -> Iterable[AuditSink]:
-    from .service import row
-
-    return [AuditSink(name="database", row=row)]
+    return PluginInfo(name="audit", summary="The audit log, for people to read", requires=("access",))
 
 
 @hookimpl

@@ -7,15 +7,14 @@ from typing import Any
 from sqlalchemy import select
 
 from bvo.database import db
+from bvo.event_log import LoggedEvent
 from bvo_hookspecs import DashboardCard
-
-from .models import AuditEvent
 
 EVENTS = 8
 
 
 def activity() -> dict[str, Any]:
-    newest = select(AuditEvent).order_by(AuditEvent.timestamp.desc(), AuditEvent.id.desc()).limit(EVENTS)
+    newest = select(LoggedEvent).order_by(LoggedEvent.timestamp.desc(), LoggedEvent.id.desc()).limit(EVENTS)
     return {"events": db.session.scalars(newest).all()}
 
 

@@ -13,9 +13,9 @@ from sqlalchemy import Select
 
 from bvo.access import requires
 from bvo.entities import everything, fetch_page, paging_headers, point_in_time, query_schema
+from bvo.event_log import LoggedEvent
 from bvo_hookspecs import EntityType, Filter, NavItem
 
-from .models import AuditEvent
 from .query import CRITERIA, Criterion
 from .schemas import AuditDetail, AuditPage
 from .service import AuditService
@@ -30,7 +30,7 @@ def _text(description: str) -> fields.String:
 
 @cache  # filters that are the same have the same function: a form shows one of them
 def _narrowing(criterion: Criterion) -> Callable[[Select[Any], Any], Select[Any]]:
-    return lambda query, value: query.where(criterion.holds(AuditEvent, value))
+    return lambda query, value: query.where(criterion.holds(LoggedEvent, value))
 
 
 FIELDS: dict[str, fields.Field[Any]] = {
@@ -55,7 +55,7 @@ _EVENTS = EntityType(
     name="audit_event",
     plural="audit",
     label="Audit event",
-    model=AuditEvent,
+    model=LoggedEvent,
     read_schema=AuditDetail,
     service=AuditService,
     scope=everything,

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bvo.database import db
+from bvo.event_log import USERS, LoggedEvent
 from bvo_hookspecs import DetailPanel
-
-from .models import AuditEvent
-from .service import USERS
 
 NOISE = ("updated_at",)
 """Fields that change with every change."""
@@ -32,14 +30,16 @@ class Field:
 
 
 def compare(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[Field]:
-    """Every field of the two, in the order in which the row has them."""
+    """Every field of the two, in the order in which the row has them. Of a change, `before` has what it changed."""
     old, new = before or {}, after or {}
+    if before is not None and after is not None:
+        old = {**new, **old}
     names = [*new, *(name for name in old if name not in new)]
     return [Field(name, old.get(name), new.get(name), name in old, name in new) for name in names]
 
 
 def event_panel(event_id: int) -> dict[str, Any]:
-    event = db.session.get_one(AuditEvent, event_id)
+    event = db.session.get_one(LoggedEvent, event_id)
     is_row = event.entity_id.isdigit() and event.after_data is not None
     return {
         "event": event,
@@ -50,7 +50,7 @@ def event_panel(event_id: int) -> dict[str, Any]:
 
 
 def changes_panel(event_id: int) -> dict[str, Any]:
-    event = db.session.get_one(AuditEvent, event_id)
+    event = db.session.get_one(LoggedEvent, event_id)
     fields = compare(event.before_data, event.after_data)
     changed = [field for field in fields if field.changed and field.name not in NOISE]
     if event.before_data is None or event.after_data is None:  # made or gone: what it was made of

@@ -16,9 +16,8 @@ from sqlalchemy import ColumnElement, Row, Select, false, func, or_, select, tup
 
 from bvo.database import db
 from bvo.entities import MAX_COUNT, Page, offset, scoped
+from bvo.event_log import LoggedEvent
 from bvo_hookspecs import EntityType
-
-from .models import AuditEvent
 
 LOOKED_THROUGH = 15_000
 """Events that one answer looks through at most: some hundredths of a second for a search, less for the others."""
@@ -80,24 +79,24 @@ INDEXED = (
 )
 """Filters that one index serves, where the first of them is given; those that mostly leave the fewest events first."""
 
-POSITION = (AuditEvent.timestamp, AuditEvent.id)
+POSITION = (LoggedEvent.timestamp, LoggedEvent.id)
 
 
 def fetch_page(entity: EntityType, arguments: Mapping[str, Any]) -> Page:
     """One page of the filtered log, newest first; see `bvo.entities.fetch_page`."""
     given = {name: arguments[name] for name in CRITERIA if arguments.get(name) is not None}
-    within = scoped(entity).where(*_all(AuditEvent, given, TIMES))
+    within = scoped(entity).where(*_all(LoggedEvent, given, TIMES))
     indexed: list[Iterable[str]] = [names for names in INDEXED if names[0] in given] or [()]
     if given.keys() <= {*TIMES, *indexed[0]}:
-        return _from_index(within.where(*_all(AuditEvent, given, indexed[0])), arguments)
+        return _from_index(within.where(*_all(LoggedEvent, given, indexed[0])), arguments)
     following = within.where(*_behind(arguments.get("after")))
-    return _looked_through([following.where(*_all(AuditEvent, given, names)) for names in indexed], given, arguments)
+    return _looked_through([following.where(*_all(LoggedEvent, given, names)) for names in indexed], given, arguments)
 
 
 def _from_index(query: Select[Any], arguments: Mapping[str, Any]) -> Page:
     """The page out of all events of `query`."""
     total = db.session.scalar(select(func.count()).select_from(_positions(query).limit(MAX_COUNT + 1).subquery()))
-    following = _positions(query.where(*_behind(arguments.get("after")))).with_only_columns(AuditEvent.id)
+    following = _positions(query.where(*_behind(arguments.get("after")))).with_only_columns(LoggedEvent.id)
     ids = db.session.scalars(following.offset(offset(arguments)).limit(arguments["page_size"] + 1))
     return _page(list(ids), total or 0, None, arguments)
 
@@ -116,7 +115,7 @@ def _page(ids: list[int], total: int, last: Row[Any] | None, arguments: Mapping[
     """The page with the first of these events; `last` is the last one that was looked through, None where it is all."""
     page_size = arguments["page_size"]
     shown = ids[:page_size]
-    rows = db.session.scalars(_newest_first(select(AuditEvent).where(AuditEvent.id.in_(shown)))).all()
+    rows = db.session.scalars(_newest_first(select(LoggedEvent).where(LoggedEvent.id.in_(shown)))).all()
     more = shown[-1] if len(ids) > page_size else last and last.id
     return Page(list(rows), arguments.get("page", 1), page_size, total, more, last and last.timestamp)
 
@@ -136,7 +135,7 @@ def _behind(after: int | None) -> list[ColumnElement[bool]]:
     """What follows the event with this id in the list; where it is gone, the next older id stands for it."""
     if after is None:
         return []
-    known = select(*POSITION).where(AuditEvent.id <= after).order_by(AuditEvent.id.desc()).limit(1)
+    known = select(*POSITION).where(LoggedEvent.id <= after).order_by(LoggedEvent.id.desc()).limit(1)
     anchor = db.session.execute(known).one_or_none()
     if anchor is None:
         return [false()]
@@ -150,7 +149,7 @@ def _all(row: Any, given: Mapping[str, Any], names: Iterable[str]) -> list[Colum
 def _columns(given: Iterable[str]) -> list[Any]:
     """What the criteria read, and no more: where an index has it all, the rows themselves are not read."""
     names = {"timestamp", "id"} | {column for name in given for column in CRITERIA[name].columns}
-    return [getattr(AuditEvent, name) for name in sorted(names)]
+    return [getattr(LoggedEvent, name) for name in sorted(names)]
 
 
 def _positions(query: Select[Any]) -> Select[Any]:
@@ -158,5 +157,5 @@ def _positions(query: Select[Any]) -> Select[Any]:
     return _newest_first(query.with_only_columns(*POSITION))
 
 
-def _newest_first(query: Any, row: Any = AuditEvent) -> Select[Any]:
+def _newest_first(query: Any, row: Any = LoggedEvent) -> Select[Any]:
     return query.order_by(row.timestamp.desc(), row.id.desc())  # type: ignore[no-any-return]

@@ -8,11 +8,10 @@ from datetime import timedelta
 from marshmallow import ValidationError, fields, validate
 from sqlalchemy import delete, select
 
-from bvo import settings
+from bvo import delivery, settings
 from bvo.database import transaction, utcnow
+from bvo.event_log import LoggedEvent
 from bvo_hookspecs import Setting, SettingsGroup
-
-from .models import AuditEvent
 
 log = logging.getLogger(__name__)
 
@@ -44,17 +43,20 @@ GROUP = SettingsGroup(
 
 
 def prune() -> None:
-    """Remove what is older than the settings keep, in small transactions."""
+    """Remove what is older than the settings keep and was delivered to all, in small transactions."""
     days = settings.get("logging.audit_retention_days")
     if not days:
         return
-    old = select(AuditEvent.id).where(AuditEvent.timestamp < utcnow() - timedelta(days=days))
-    batch = old.order_by(AuditEvent.timestamp).limit(BATCH)
+    old = select(LoggedEvent.id).where(LoggedEvent.timestamp < utcnow() - timedelta(days=days))
+    if (needed := delivery.needed_from()) is not None:
+        old = old.where(LoggedEvent.id < needed)
+    batch = old.order_by(LoggedEvent.timestamp).limit(BATCH)
     removed = 0
     for _ in range(BATCHES):
         with transaction() as session:
-            statement = delete(AuditEvent).where(AuditEvent.id.in_(batch)).execution_options(synchronize_session=False)
-            count: int = session.execute(statement).rowcount  # type: ignore[attr-defined]
+            removing = delete(LoggedEvent).where(LoggedEvent.id.in_(batch))
+            done = session.execute(removing.execution_options(synchronize_session=False))
+            count: int = done.rowcount  # type: ignore[attr-defined]
         removed += count
         if count < BATCH:
             break

@@ -30,7 +30,14 @@ class AuditDetail(AuditRow):
     actor_user_id = fields.Integer(allow_none=True)
     ip_address = fields.String(allow_none=True, metadata={"example": "192.0.2.7"})
     user_agent = fields.String(allow_none=True, metadata={"example": "bvo-client/1.0"})
-    before_data = fields.Raw(allow_none=True, metadata={"type": "object", "example": {"status": "pending"}})
+    before_data = fields.Raw(
+        allow_none=True,
+        metadata={
+            "type": "object",
+            "description": "Of a change, the fields that changed, as they were; of what was deleted, all of them",
+            "example": {"status": "pending"},
+        },
+    )
     after_data = fields.Raw(allow_none=True, metadata={"type": "object", "example": {"status": "canceled"}})
     metadata = fields.Raw(attribute="details", allow_none=True, metadata={"type": "object", "example": None})
 

@@ -18,11 +18,11 @@ from typing import Any, cast
 
 from sqlalchemy import Dialect
 
-from bvo import events, settings, tokens
+from bvo import event_log, events, settings, tokens
 from bvo.database import utcnow
 from bvo.registry import Registry
 from bvo.statements import Call, Connection, Row, many
-from bvo_hookspecs import AuditSink, EntityType, Event, Principal
+from bvo_hookspecs import EntityType, Event, Principal
 
 from . import states
 from .asks import CONFIRM, NOT_PLAIN, Ask, BeatAsk, ClaimAsk, Claimed, Kept, Look, Nothing, NotPlain, ResultAsk
@@ -68,15 +68,9 @@ class HotJobs:
 
     def __init__(self, known: Registry, dialect: Dialect) -> None:
         self.entity: EntityType = known.service(JobService).entity
-        self.sinks = list(known.of(AuditSink).values())
-        self.statements = Statements(dialect, self.sinks)
+        self.statements = Statements(dialect)
         self._defaults = settings.defaults("jobs")
         self._dialect = dialect
-
-    @property
-    def plain(self) -> bool:
-        """False where something writes the audit log that only knows the long way."""
-        return not any(sink.record for sink in self.sinks)
 
     def begin(self, connection: Connection, asks: Sequence[Any]) -> Batch:
         """Begin a transaction, with what these asks need to know."""
@@ -168,13 +162,12 @@ class HotJobs:
 
     def end(self, batch: Batch) -> None:
         """Write what the batch has left to write, the rows of its events among it, and commit."""
-        told: dict[str, list[Mapping[str, Any]]] = {}
-        for event in batch.events:
-            for table, values in events.rows(event, self.sinks):
-                told.setdefault(table.name, []).append(values)
-        inserts = [(self.statements.inserts[name], rows) for name, rows in told.items()]
-        deadlines = [(self.statements.deadline, batch.deadlines)] if batch.deadlines else []
-        batch.connection.commit(*self._results(batch), *deadlines, *inserts)
+        s, calls = self.statements, self._results(batch)
+        if batch.deadlines:
+            calls.append((s.deadline, batch.deadlines))
+        if batch.events:
+            calls.append((s.log, [event_log.row(event) for event in batch.events]))
+        batch.connection.commit(*calls)
 
     def _results(self, batch: Batch) -> list[Call]:
         """The call that writes the results which are not written yet."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import Dialect, Integer, String, Table, bindparam, func, literal_column, select, update
 
-from bvo import events, leases, settings
+from bvo import event_log, leases, settings
 from bvo.database import UTCDateTime
 from bvo.statements import Statement, Together, given, inserts, one_of, updates
-from bvo_hookspecs import AuditSink, Principal
 from bvo_machines.models import Machine
 from bvo_processes.models import Process
 from bvo_robots.models import Robot
@@ -28,18 +26,13 @@ TAKEN = {
 """What a claim writes to its job, beside the new status and the count of attempts."""
 OF_PROCESS = "of_process_"
 """What the columns of a job's process begin with, beside those of the job."""
-_EXAMPLE = events.compose(
-    Principal(kind="system", id=None, name=""),
-    **dict.fromkeys(
-        ("type", "action", "action_type", "entity_type", "entity_label", "entity_id", "entity_name", "message"), ""
-    ),
-)
+LOGGED = [column.name for column in event_log.TABLE.c if not column.primary_key]
 
 
 class Statements:
     """The statements of the hot actions for one kind of database."""
 
-    def __init__(self, dialect: Dialect, sinks: Sequence[AuditSink]) -> None:
+    def __init__(self, dialect: Dialect) -> None:
         def compiled(statement: Any) -> Statement:
             return Statement(statement, dialect)
 
@@ -79,9 +72,7 @@ class Statements:
                 status="connected", last_seen_at=now, updated_at=now
             )
         )
-        self.inserts = {
-            table.name: inserts(table, list(values), dialect) for table, values in events.rows(_EXAMPLE, sinks)
-        }
+        self.log = inserts(event_log.TABLE, LOGGED, dialect)
 
 
 def _columns(model: Any) -> list[Any]:

@@ -94,7 +94,7 @@ class Lane:
             body = await whole_body(receive)
         except Gone:
             return None
-        asked = self._asks(plain, body) if self._batcher.hot.plain else None
+        asked = self._asks(plain, body)
         if asked is None:
             return await self._inner(scope, _again(body, receive), send)
         asks, seconds = asked

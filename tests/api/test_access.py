@@ -25,7 +25,7 @@ def test_a_password_is_kept_as_an_argon2_hash_and_never_told(admin: Api, state: 
     assert state.rows("users")[-1]["password_hash"].startswith("$argon2id$")
     admin.ok(admin.put(f"{USERS}/{created['id']}", {"password": "planted-passphrase-2"}))
     assert "planted-passphrase" not in str(state.everything())
-    trail = [row for row in state.rows("audit_events") if row["entity_type"] == "user"]
+    trail = [row for row in state.rows("events") if row["entity_type"] == "user"]
     assert "argon2" not in str(trail)
 
 

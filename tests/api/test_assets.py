@@ -15,8 +15,8 @@ from sqlalchemy import select, update
 from bvo import secrets
 from bvo.database import db, transaction, utcnow
 from bvo.errors import StartupError
+from bvo.event_log import LoggedEvent
 from bvo_assets.models import Asset
-from bvo_audit.models import AuditEvent
 from bvo_jobs.models import Job
 from support.api import Api
 from support.problems import refused
@@ -150,7 +150,7 @@ def test_the_key_can_be_changed_and_the_old_one_taken_away(make_app: Callable[..
         assert secrets.count() == 1
         assert secrets.rotate(seen.append) == 1
         assert secrets.rotate(seen.append) == 0
-        logged = db.session.scalars(select(AuditEvent.message)).all()
+        logged = db.session.scalars(select(LoggedEvent.message)).all()
         assert logged == ["1 secrets were encrypted anew, under the current key."]
     with make_app(BVO_ENCRYPTION_KEY=new).app_context():
         kept = db.session.get_one(Asset, 1)

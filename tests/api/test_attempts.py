@@ -96,7 +96,7 @@ def test_by_default_a_job_whose_robot_is_silent_fails_and_is_never_repeated(flee
     assert "not heard of" in lost["error_message"]
     assert lost["finished_at"] is not None
     assert beat(robot, claimed) == "lost"
-    assert [row["action"] for row in state.rows("audit_events")].count("job.failed") == 1
+    assert [row["action"] for row in state.rows("events")].count("job.failed") == 1
     assert claim(robot) is None
 
 
@@ -181,7 +181,7 @@ def test_many_watchdogs_at_once_lose_a_job_once(fleet: Fleet, state: State) -> N
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: fleet.watch(watchdog.expire_leases), range(8)))
     assert len(state.rows("job_lost_attempts")) == 5
-    assert [row["action"] for row in state.rows("audit_events")].count("job.failed") == 5
+    assert [row["action"] for row in state.rows("events")].count("job.failed") == 5
 
 
 # --- confirming a claim
@@ -311,7 +311,7 @@ def test_a_job_that_its_robot_gives_up_is_lost_at_once(fleet: Fleet, state: Stat
     assert "killed or cut off" in lost["error_message"]
     refused(give_up(robot, claimed), 409, "no longer held")
     assert [attempt["reason"] for attempt in fleet.lost(job)] == ["lease_lost"]
-    assert [row["action"] for row in state.rows("audit_events")].count("job.failed") == 1
+    assert [row["action"] for row in state.rows("events")].count("job.failed") == 1
 
 
 def test_a_job_that_is_given_up_waits_for_its_next_attempt(fleet: Fleet) -> None:

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import OperationalError
 
-from bvo import denials, events
+from bvo import denials, event_log
 from support.api import Api
 from support.problems import refused
 from support.state import State
@@ -133,7 +133,7 @@ def test_where_a_denial_can_not_be_recorded_it_is_a_denial_all_the_same(
         raise OperationalError("INSERT", {}, sqlite3.OperationalError("disk full"))
 
     with monkeypatch.context() as patched, caplog.at_level(logging.ERROR), state.unchanged():
-        patched.setattr(events, "_write", fail)
+        patched.setattr(event_log, "row", fail)
         refused(user.get("/api/jobs"), 403, "jobs:view")
     assert "user user-1 was denied /api/jobs" in caplog.text
     refused(user.get("/api/jobs"), 403, "jobs:view")

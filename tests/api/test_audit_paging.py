@@ -15,9 +15,9 @@ from sqlalchemy import Connection, delete, insert, text
 
 from bvo.database import db, transaction
 from bvo.entities import MAX_COUNT, fetch_page, query_schema
+from bvo.event_log import LoggedEvent
 from bvo_audit import query
 from bvo_audit.entities import AUDIT_EVENT
-from bvo_audit.models import AuditEvent
 from support.api import Api
 from support.plans import plan, statements
 from support.problems import refused
@@ -34,8 +34,8 @@ def fill(app: Flask, count: int, different: int = 3) -> list[dict[str, Any]]:
     draw = random.Random(count)
     rows = [_row(draw, number, different) for number in range(1, count + 1)]
     with app.app_context(), transaction() as session:
-        session.execute(delete(AuditEvent))
-        session.execute(insert(AuditEvent), rows)
+        session.execute(delete(LoggedEvent))
+        session.execute(insert(LoggedEvent), rows)
     return sorted(rows, key=lambda row: (row["timestamp"], row["id"]), reverse=True)
 
 
@@ -46,6 +46,7 @@ def _row(draw: random.Random, number: int, different: int) -> dict[str, Any]:
     return {
         "id": number,
         "event_id": f"event-{number}",
+        "type": f"{entity_type}.{action_type}",
         "timestamp": START + timedelta(minutes=number // 3 + draw.choice((0, 0, 0, -9))),
         "actor_kind": "user",
         "actor_user_id": user,
@@ -155,7 +156,7 @@ def test_a_cursor_goes_on_where_its_event_is_gone(app: Flask, admin: Api) -> Non
     rows = fill(app, 30)
     gone = rows[9]["id"]
     with app.app_context(), transaction() as session:
-        session.execute(delete(AuditEvent).where(AuditEvent.id == gone))
+        session.execute(delete(LoggedEvent).where(LoggedEvent.id == gone))
     following = admin.ok(admin.get(f"/api/audit?after={gone}"))["items"]
     assert following[0]["id"] == max(row["id"] for row in rows if row["id"] < gone)
     assert admin.ok(admin.get("/api/audit?after=0"))["items"] == []
@@ -188,13 +189,13 @@ def test_every_filter_is_answered_from_an_index(app: Flask, subtests: pytest.Sub
     with app.app_context():
         connection = db.session.connection()
         if connection.dialect.name == "postgresql":
-            connection.execute(text("ANALYZE audit_events"))
+            connection.execute(text("ANALYZE events"))
             for setting in ("enable_seqscan", "enable_bitmapscan"):  # for few rows they are faster
                 connection.execute(text(f"SET {setting} = off"))
         for index, cases in INDEXES.items():
             for filters in cases:
                 with subtests.test(str(filters)):
-                    _check_plans(connection, f"ix_audit_events_{index}", filters)
+                    _check_plans(connection, f"ix_events_{index}", filters)
 
 
 def _check_plans(connection: Connection, index: str, filters: dict[str, Any]) -> None:
@@ -205,7 +206,7 @@ def _check_plans(connection: Connection, index: str, filters: dict[str, Any]) ->
     assert any(re.search(rf"{index}\b", one) for one in plans), plans
     for one in plans:
         assert "Seq Scan" not in one
-        assert not re.search(r"SCAN audit_events(?! USING)", one)
+        assert not re.search(r"SCAN events(?! USING)", one)
 
 
 def _date(value: Any) -> Any:

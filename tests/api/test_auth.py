@@ -47,7 +47,7 @@ def test_a_wrong_password_and_an_unknown_user_look_alike(anonymous: Api) -> None
 def test_login_and_failed_login_are_audited_without_the_password(anonymous: Api, state: State) -> None:
     anonymous.ok(log_in(anonymous, "admin", "admin123"))
     refused(log_in(anonymous, "x" * 5000, "planted-password"), 401)
-    logged = [(row["action"], row["entity_name"]) for row in state.rows("audit_events")]
+    logged = [(row["action"], row["entity_name"]) for row in state.rows("events")]
     assert logged == [("auth.login", "admin"), ("auth.login_failed", "x" * 100)]
     assert "planted-password" not in str(state.everything())
 

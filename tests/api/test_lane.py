@@ -27,7 +27,7 @@ from support.servers import Server
 from support.state import State
 
 TOKEN, LEASE, KEY = "X-Robot-Token", "X-Lease-Token", "Idempotency-Key"
-TABLES = ("audit_events", "outbox", "jobs", "robots", "machines", "job_lost_attempts")
+TABLES = ("events", "jobs", "robots", "machines", "job_lost_attempts")
 CHANGING = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)?|bvo[lrm]_[\w-]+"
     r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|\b[0-9a-f]{64}\b"
@@ -227,7 +227,7 @@ def proxied(side: Side) -> None:
         side.job()
         job = side.post("next-job", {}, X_Forwarded_For=seen).json["job"]
         side.post(f"jobs/{job['id']}/update", {"status": "completed"}, X_Forwarded_For=seen)
-    told = {row["ip_address"] for row in side.state.rows("audit_events")}
+    told = {row["ip_address"] for row in side.state.rows("events")}
     assert {"192.0.2.1", "192.0.2.2", "2001:db8::1", "127.0.0.1"} <= told
 
 

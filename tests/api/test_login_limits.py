@@ -168,7 +168,7 @@ def test_behind_a_proxy_the_address_is_that_of_the_client(make_app: Callable[...
         form = {"username": "admin", "password": "wrong"}
         header = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
         refused(anonymous.post("/api/auth/login", data=form, headers=header), 401)
-        assert State(app).rows("audit_events")[-1]["ip_address"] == expected
+        assert State(app).rows("events")[-1]["ip_address"] == expected
 
 
 def test_the_pages_for_a_forgotten_password_are_limited_too(app: Flask) -> None:

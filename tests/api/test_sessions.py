@@ -71,7 +71,7 @@ def test_a_refresh_token_that_is_used_twice_ends_its_session(anonymous: Api, sta
     refused(refresh(anonymous, first["refresh_token"]), 401, "used before", "Log in again")
     refused(refresh(anonymous, second["refresh_token"]), 401, "session was ended")
     refused(as_bearer(anonymous, second).get("/api/auth/me"), 401, "session was ended")
-    assert [row["action"] for row in state.rows("audit_events")] == ["auth.login", "session.reuse_detected"]
+    assert [row["action"] for row in state.rows("events")] == ["auth.login", "session.reuse_detected"]
 
 
 def test_an_older_refresh_token_ends_the_session_too(anonymous: Api) -> None:
@@ -117,7 +117,7 @@ def test_logging_out_ends_this_session_and_no_other(anonymous: Api, state: State
     assert one.ok(one.post("/api/auth/logout")) == {"status": "ok"}
     refused(one.get("/api/auth/me"), 401, "session was ended")
     other.ok(other.get("/api/auth/me"))
-    assert state.rows("audit_events")[-1]["action"] == "auth.logout"
+    assert state.rows("events")[-1]["action"] == "auth.logout"
 
 
 def test_users_see_and_end_their_own_sessions(anonymous: Api, user_with: Callable[..., Api], state: State) -> None:
@@ -151,7 +151,7 @@ def test_an_administrator_logs_a_user_out_everywhere(admin: Api, user_with: Call
     refused(editor.post("/api/access/users/1/end_sessions"), 403, "may do more than you")
     admin.ok(admin.post("/api/access/users/2/end_sessions"))
     refused(user.get("/api/jobs"), 401, "session was ended")
-    assert state.rows("audit_events")[-1]["action"] == "user.sessions_ended"
+    assert state.rows("events")[-1]["action"] == "user.sessions_ended"
 
 
 def test_a_new_password_and_disabling_end_all_sessions_for_good(admin: Api, user_with: Callable[..., Api]) -> None:

@@ -12,8 +12,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
-from bvo import events, secrets, settings
+from bvo import delivery, events, secrets, settings
 from bvo.database import transaction, utcnow
+from bvo.event_log import Horizon
+from bvo.observers import Observers
 from bvo.settings import StoredSetting
 from bvo_audit import retention
 from bvo_robots.models import Robot
@@ -91,10 +93,10 @@ def test_a_change_is_audited_once_and_no_change_is_not(admin: Api, state: State)
     event = admin.ok(admin.get("/api/audit?entity_type=settings"))["items"][0]
     told = admin.ok(admin.get(f"/api/audit/{event['id']}"))
     assert (told["before_data"]["lease_seconds"], told["after_data"]["lease_seconds"]) == (60, 120)
-    audited = len(state.rows("audit_events"))
+    audited = len(state.rows("events"))
     admin.ok(admin.put("/api/settings/jobs", {"lease_seconds": 120}))
     admin.ok(admin.put("/api/settings/jobs", {}))
-    assert len(state.rows("audit_events")) == audited
+    assert len(state.rows("events")) == audited
 
 
 # --- secrets
@@ -111,7 +113,7 @@ def test_a_secret_is_stored_encrypted_and_shown_nowhere(admin: Api, app: Flask, 
         answer = admin.ok(admin.put("/api/settings/email", {"smtp_password": password}))
         assert answer["smtp_password"] == "***"
         told = audit_of_last_change(admin)
-        assert len(state.rows("audit_events")) == changes
+        assert len(state.rows("events")) == changes
         assert told["metadata"] == {"secrets_changed": ["smtp_password"]}
         assert told["after_data"]["smtp_password"] == "***"
     assert "canary" not in str(state.everything())
@@ -122,9 +124,9 @@ def test_a_secret_is_stored_encrypted_and_shown_nowhere(admin: Api, app: Flask, 
 
 def test_the_mask_that_a_client_sends_back_changes_nothing(admin: Api, app: Flask, state: State) -> None:
     form = admin.ok(admin.put("/api/settings/email", {"smtp_password": "canary-4711"}))
-    audited = state.rows("audit_events")
+    audited = state.rows("events")
     assert admin.ok(admin.put("/api/settings/email", form)) == form
-    assert state.rows("audit_events") == audited
+    assert state.rows("events") == audited
     with app.app_context():
         assert settings.get("email.smtp_password") == "canary-4711"
 
@@ -280,11 +282,13 @@ def test_the_audit_log_is_kept_as_long_as_the_settings_say(
 
         def kept_after_pruning() -> int:
             retention.prune()
-            return len(state.rows("audit_events"))
+            return len(state.rows("events"))
 
         assert kept_after_pruning() == 5
         admin.ok(admin.put("/api/settings/logging", {"audit_retention_days": 75}))
+        assert kept_after_pruning() == 6  # nobody was told of them yet
+        delivery.dispatch(Observers(), Horizon())
         assert kept_after_pruning() == 3
         admin.ok(admin.put("/api/settings/logging", {"audit_retention_days": 30}))
         assert kept_after_pruning() == 3
-        assert {row["after_data"].get("instance_name") for row in state.rows("audit_events")} == {"29 days ago", None}
+        assert {row["after_data"].get("instance_name") for row in state.rows("events")} == {"29 days ago", None}

@@ -258,7 +258,7 @@ def test_the_last_use_is_noted_to_the_minute(admin: Api, app: Flask, state: Stat
     change(app, token, last_used_at=row["last_used_at"] - timedelta(minutes=2))
     program.ok(program.get("/api/jobs"))
     assert state.rows("api_tokens")[0]["last_used_at"] > row["last_used_at"]
-    assert [event["action"] for event in state.rows("audit_events")] == ["api_token.create"]
+    assert [event["action"] for event in state.rows("events")] == ["api_token.create"]
 
 
 def test_a_use_that_can_not_be_noted_fails_no_request(

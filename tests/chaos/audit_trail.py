@@ -1,4 +1,4 @@
-"""The audit log and the outbox: each change has its row, and the rows alone tell what became of a job."""
+"""The event log: each change has its row, the rows alone tell what became of a job, and others are told of each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COUNTED = {"job.started": 1, "job.released": -1}
 def tells_every_change(evidence: Evidence) -> Iterator[str]:
     """Replayed, the audit rows of a job lead to its row: its status, its attempts, the attempts that it has lost."""
     trails: dict[int, list[str]] = defaultdict(list)
-    for row in evidence.audit:
+    for row in evidence.events:
         if row["entity_type"] == "job":
             trails[int(row["entity_id"])].append(row["action"])
     lost = Counter(row["job_id"] for row in evidence.lost if row["reason"] == attempts.LEASE_LOST)
@@ -39,14 +39,20 @@ def tells_every_change(evidence: Evidence) -> Iterator[str]:
 
 
 def is_told_to_others(evidence: Evidence) -> Iterator[str]:
-    """What is in the audit log is in the outbox, once, and nothing else is."""
-    told, audited = Counter(evidence.outbox), {row["event_id"] for row in evidence.audit}
-    if missing := audited - told.keys():
-        yield f"{len(missing)} events of the audit log are not in the outbox"
-    if phantoms := told.keys() - audited:
-        yield f"{len(phantoms)} events of the outbox are not in the audit log"
-    if twice := [event for event, count in told.items() if count > 1]:
-        yield f"{len(twice)} events are in the outbox more than once"
+    """Who listens was given each event, those of one thing in their order, and nothing else."""
+    logged = {row["event_id"]: row for row in evidence.events}
+    first = list(dict.fromkeys(event for event in evidence.told if event in logged))
+    if missing := [str(row["type"]) for event, row in logged.items() if event not in set(first)]:
+        yield f"{len(missing)} events were told to nobody: {Counter(missing)}"
+    if phantoms := {*evidence.told} - logged.keys() - evidence.older_events:
+        yield f"{len(phantoms)} events were told, and are not in the log"
+    places: dict[tuple[str, str], int] = {}
+    for event in first:
+        row = logged[event]
+        about = (row["entity_type"], row["entity_id"])
+        if row["id"] < places.get(about, 0):
+            yield f"{row['type']} of {about} was told after what happened later"
+        places[about] = row["id"]
 
 
 def _replay(row: dict[str, Any], trail: list[str], lost: int) -> Iterator[str]:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func
 
-from bvo.outbox import OutboxEvent
-from bvo_audit.models import AuditEvent
+from bvo.event_log import LoggedEvent
 from bvo_jobs.models import Job, LogChunk, LostAttempt
 from bvo_queues.models import QueueItem
 
 from .history import REFUSED, Call
-from .starts import lines, starts
+from .starts import lines, starts, told
 
 if TYPE_CHECKING:
     from .stage import Stage
@@ -32,15 +31,14 @@ class Mark:
 
     job: int = 0
     item: int = 0
-    audit: int = 0
-    outbox: int = 0
+    event: int = 0
     calls: int = 0
 
     @staticmethod
     def now(world: World) -> Mark:
         last = {
             name: world.tables.columns(func.coalesce(func.max(model.id), 0))[0][0]
-            for name, model in {"job": Job, "item": QueueItem, "audit": AuditEvent, "outbox": OutboxEvent}.items()
+            for name, model in {"job": Job, "item": QueueItem, "event": LoggedEvent}.items()
         }
         return Mark(**last, calls=len(world.history.calls))
 
@@ -85,9 +83,11 @@ class Evidence:
         }
         self.chunks = tables.rows(LogChunk.__table__, LogChunk.job_id > since.job)
         self.lost = tables.rows(LostAttempt.__table__, LostAttempt.job_id > since.job)
-        self.audit = tables.rows(AuditEvent.__table__, AuditEvent.id > since.audit)
-        told = tables.columns(OutboxEvent.event, where=[OutboxEvent.id > since.outbox])
-        self.outbox = [event["id"] for (event,) in told]
+        self.events = tables.rows(LoggedEvent.__table__, LoggedEvent.id > since.event)
+        older = tables.columns(LoggedEvent.event_id, where=[LoggedEvent.id <= since.event])
+        self.older_events = {event for (event,) in older}
+        self.told = [line["id"] for line in told(world)]
+        """The ids of the events that the listener was given, in their order; some of them twice."""
         self.starts = [start for start in starts(world) if start.job > since.job]
         self.ended = {job: row for job, row in world.observer.ended.items() if job > since.job}
         self.items: dict[int, dict[str, Any]] = {

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import func
 
-from bvo_audit.models import AuditEvent
+from bvo.event_log import LoggedEvent
 from bvo_jobs.models import Job
 from bvo_queues.models import QueueItem
 
@@ -101,13 +101,14 @@ def drain(world: World, patience: float = STUCK_SECONDS) -> None:
             break
         if not jobs:
             make_jobs(world, operator, TIDYING_JOBS)
-            told = (AuditEvent.entity_type == "queue_item",)  # these jobs show nothing
-        changes = world.tables.columns(func.count(AuditEvent.id), where=told)[0][0]
+            told = (LoggedEvent.entity_type == "queue_item",)  # these jobs show nothing
+        changes = world.tables.columns(func.count(LoggedEvent.id), where=told)[0][0]
         if changes != seen:
             seen, since = changes, time.monotonic()
         time.sleep(0.2)
     looks = world.observer.looks  # so that it has seen everything as it ended
     world.wait("a look of the observer", lambda: world.observer.looks > looks + 1)
+    world.wait_until_told()
 
 
 def be_quiet(world: World) -> None:

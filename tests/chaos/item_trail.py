@@ -24,7 +24,7 @@ COUNTED = {"queue_item.started": (1, 0), "queue_item.released": (-1, 0), "queue_
 
 def tells_every_change_of_items(evidence: Evidence) -> Iterator[str]:
     trails: dict[int, list[str]] = defaultdict(list)
-    for row in evidence.audit:
+    for row in evidence.events:
         if row["entity_type"] == "queue_item":
             trails[int(row["entity_id"])].append(row["action"])
     for item, row in evidence.items.items():

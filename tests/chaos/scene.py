@@ -86,6 +86,7 @@ class Scene:
         left = (QueueItem.status.not_in(ITEM_FINAL), QueueItem.id > self.mark.item)
         for (item,) in self.world.tables.columns(QueueItem.id, where=left):
             self.world.ask("PUT", f"/api/queue-items/{item}", json={"status": "abandoned"})
+        self.world.wait_until_told()
 
 
 Play = Callable[[Scene], None]

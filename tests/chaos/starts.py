@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from .world import World
 
 
+TOLD = "told.jsonl"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Start:
     """A script that a real runner has started. Times are monotonic; `ended` is set where it came to its end itself."""
@@ -27,6 +30,11 @@ def starts(world: World) -> list[Start]:
     ends = {(line["job"], line["pid"]): line["at"] for line in lines(world, "ends.jsonl")}
     found = [_start(world, line, ends.get((line["job"], line["pid"]))) for line in lines(world, "starts.jsonl")]
     return sorted(found, key=lambda start: start.at)
+
+
+def told(world: World) -> list[dict[str, Any]]:
+    """What the listener was told."""
+    return lines(world, TOLD)
 
 
 def _start(world: World, line: dict[str, Any], ended: float | None) -> Start:

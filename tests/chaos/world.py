@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -10,8 +11,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import requests
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
+from bvo.delivery import EventConsumer, HeldEvents
+from bvo.event_log import LoggedEvent
+from bvo.observers import PAUSE_SECONDS
 from bvo_queues.models import Queue
 from support.api import zipped
 from support.servers import BVO
@@ -26,12 +30,13 @@ from .proxy import Proxy
 from .queue_work import QUEUES
 from .robots import Robot
 from .stage import Stage
-from .starts import Start, starts
+from .starts import TOLD, Start, starts
 from .switch import Switch
 from .terms import Terms
 from .wire import Wire
 
 SCRIPT = Path(__file__).parent / "script.py"
+LISTENING = Path(__file__).parent / "listening"
 ADMIN = {"username": "admin", "password": "admin123"}
 
 
@@ -177,12 +182,23 @@ class World:
             time.sleep(0.05)
         return found
 
+    def wait_until_told(self) -> None:
+        """Until the listener was given all events, or was told so by mistake. It takes longer where it was paused."""
+        mine = EventConsumer.name == "emitter:listener"
+        newest = select(func.max(LoggedEvent.id)).scalar_subquery()
+        behind = select(EventConsumer.id).where(mine, EventConsumer.position < newest)
+        held = select(HeldEvents.id).join(EventConsumer).where(mine)
+        self.wait("the listener", lambda: not self.tables.ask(behind) and not self.tables.ask(held), 2 * PAUSE_SECONDS)
+
     def variables(self) -> dict[str, Any]:
         """The environment of server and workers."""
+        planted = self.switch.variables()
         return {
             "BVO_DATA_DIR": self.stage.disk.folder / "data",
             "BVO_DATABASE_URL": self.database.url,
-            **self.switch.variables(),
+            **planted,
+            "PYTHONPATH": f"{LISTENING}{os.pathsep}{planted['PYTHONPATH']}",
+            "CHAOS_TOLD": self.starts / TOLD,
             **self.clock.variables(),
             "BVO_RUNNER_LANE": "on" if self.terms.lane else "off",
         }

@@ -22,8 +22,8 @@ from bvo.access import public
 from bvo.config import Config
 from bvo.database import db, transaction
 from bvo.errors import StartupError
+from bvo.event_log import LoggedEvent
 from bvo_access.models import User
-from bvo_audit.models import AuditEvent
 from bvo_hookspecs import AuthProvider, HealthCheck, PackageStore, Principal, Seed, StartCheck
 from support.api import Api
 from support.plugins import Site
@@ -210,7 +210,7 @@ def test_an_unknown_store_stops_the_start_with_those_that_exist(sqlite_app: Call
 
 
 def audited() -> list[tuple[str, str, str]]:
-    rows = db.session.scalars(select(AuditEvent).order_by(AuditEvent.id))
+    rows = db.session.scalars(select(LoggedEvent).order_by(LoggedEvent.id))
     return [(row.action, row.actor_username, row.entity_name) for row in rows]
 
 

@@ -15,8 +15,8 @@ from sqlalchemy.exc import StatementError
 
 from bvo import create_app, registry
 from bvo.database import after_commit, check_reachable, db, transaction
+from bvo.delivery import EventConsumer
 from bvo.errors import StartupError
-from bvo.outbox import OutboxEvent
 from bvo.settings import StoredSetting
 
 
@@ -87,16 +87,15 @@ def test_a_callback_belongs_into_a_transaction(app_context: Flask) -> None:
 def test_times_are_stored_in_utc_and_come_back_in_utc(app_context: Flask) -> None:
     evening_in_india = datetime(2026, 1, 1, 1, 30, tzinfo=timezone(timedelta(hours=5, minutes=30)))
     with transaction() as session:
-        session.add(row := OutboxEvent(event={}, available_at=evening_in_india))
+        session.add(row := EventConsumer(name="night owl", position=0, lease_expires_at=evening_in_india))
     db.session.expire_all()
-    assert row.available_at == evening_in_india
-    assert row.available_at.tzinfo is UTC
-    assert row.delivered_at is None
+    assert row.lease_expires_at == evening_in_india
+    assert row.lease_expires_at.tzinfo is UTC
 
 
 def test_a_time_without_zone_is_refused(app_context: Flask) -> None:
     with pytest.raises(StatementError, match="has no time zone"), transaction() as session:
-        session.add(OutboxEvent(event={}, available_at=datetime(2026, 1, 1)))  # noqa: DTZ001 - that is the point
+        session.add(EventConsumer(name="", position=0, lease_expires_at=datetime(2026, 1, 1)))  # noqa: DTZ001 - that is the point
 
 
 def test_sqlite_is_durable_and_keeps_references(sqlite_app: Callable[..., Flask]) -> None:

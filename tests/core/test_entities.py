@@ -13,7 +13,8 @@ from sqlalchemy import select
 from bvo import registry
 from bvo.database import db, transaction
 from bvo.entities import Page
-from bvo.outbox import OutboxEvent
+from bvo.event_log import LoggedEvent, event_of
+from bvo_hookspecs import Event
 from support.api import Api
 from support.plugins import Site
 from support.things import Part, Thing, ThingService, make_tables
@@ -38,9 +39,10 @@ def ids(answer: Any) -> list[int]:
     return [row["id"] for row in answer.get_json()]
 
 
-def outbox(app: Flask) -> list[dict[str, Any]]:
+def told(app: Flask) -> list[Event]:
     with app.app_context():
-        return [event for event in db.session.scalars(select(OutboxEvent.event)) if event["entity_type"] == "thing"]
+        of_things = select(LoggedEvent).where(LoggedEvent.entity_type == "thing")
+        return [event_of(row) for row in db.session.scalars(of_things.order_by(LoggedEvent.id))]
 
 
 def test_a_thing_is_created_read_changed_and_deleted(admin: Api) -> None:
@@ -95,12 +97,13 @@ def test_every_change_is_audited_and_told_with_secrets_masked(admin: Api, app: F
     admin.ok(admin.put(url, {"colour": "blue"}))
     admin.ok(admin.post(f"{url}/paint"))
     assert admin.delete(url).status_code == 204
-    events = outbox(app)
-    assert [event["type"] for event in events] == ["thing.created", "thing.updated", "thing.painted", "thing.deleted"]
-    assert "canary-pin" not in json.dumps(events)
-    updated = events[1]
-    assert (updated["before"]["colour"], updated["after"]["colour"], updated["after"]["pin"]) == ("grey", "blue", "***")
-    assert (events[0]["before"], events[3]["after"]) == (None, None)
+    events = told(app)
+    assert [event.type for event in events] == ["thing.created", "thing.updated", "thing.painted", "thing.deleted"]
+    assert "canary-pin" not in repr(events)
+    created, updated, _, deleted = events
+    assert (updated.before, updated.after) == ({"colour": "grey"}, {**(created.after or {}), "colour": "blue"})
+    assert (updated.after or {})["pin"] == "***"
+    assert (created.before, deleted.before, deleted.after) == (None, {**made, "colour": "red", "pin": "***"}, None)
     audit = admin.ok(admin.get("/api/audit?entity_type=thing"))["items"]
     assert [row["action_type"] for row in reversed(audit)] == ["created", "modified", "status_changed", "deleted"]
     assert "canary-pin" not in json.dumps([admin.ok(admin.get(f"/api/audit/{row['id']}")) for row in audit])
@@ -110,7 +113,7 @@ def test_a_change_that_changes_nothing_tells_nobody(admin: Api, app: Flask) -> N
     made = thing(admin, colour="blue")
     admin.ok(admin.put(f"/api/things/{made['id']}", {"colour": "blue"}))
     admin.ok(admin.put(f"/api/things/{made['id']}", {}))
-    assert [event["type"] for event in outbox(app)] == ["thing.created"]
+    assert [event.type for event in told(app)] == ["thing.created"]
 
 
 def test_a_taken_unique_value_is_a_conflict_that_names_it(admin: Api) -> None:
@@ -143,7 +146,7 @@ def test_what_is_still_used_stays(admin: Api, app: Flask) -> None:
     assert answer.status_code == 409
     assert "still used" in answer.get_json()["detail"]
     assert admin.get(f"/api/things/{made['id']}").status_code == 200
-    assert [event["type"] for event in outbox(app)] == ["thing.created"]
+    assert [event.type for event in told(app)] == ["thing.created"]
 
 
 def test_wrong_fields_are_told_by_name(admin: Api) -> None:
@@ -261,7 +264,7 @@ def test_an_empty_list_has_one_page() -> None:
 def test_plugins_find_the_service_of_another_one(app: Flask) -> None:
     with app.app_context():
         assert registry.current().service(ThingService).create({"name": "by code"}).id
-    assert outbox(app)[0]["actor_kind"] == "system"
+    assert told(app)[0].actor_kind == "system"
 
 
 def test_the_documentation_names_every_operation_of_the_type(app: Flask) -> None:

@@ -7,20 +7,21 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from bvo import leases, tokens
-from bvo.database import db, transaction, utcnow
+from bvo.database import db, transaction
+from bvo.delivery import EventConsumer
 from bvo.leases import Lease
-from bvo.outbox import OutboxEvent
 
 MINUTE = timedelta(minutes=1)
-FREE = OutboxEvent.lease_hash.is_(None)
+FREE = EventConsumer.lease_hash.is_(None)
 
 
 def fill(count: int) -> list[int]:
     with transaction() as session:
-        rows = [OutboxEvent(event={"number": number}) for number in range(count)]
+        session.execute(delete(EventConsumer))
+        rows = [EventConsumer(name=f"consumer {number}", position=0) for number in range(count)]
         session.add_all(rows)
         session.flush()
         return [row.id for row in rows]
@@ -28,12 +29,12 @@ def fill(count: int) -> list[int]:
 
 def claim(limit: int = 1, ttl: timedelta = MINUTE, **values: object) -> Lease:
     with transaction() as session:
-        return leases.claim(session, OutboxEvent, FREE, ttl=ttl, limit=limit, **values)
+        return leases.claim(session, EventConsumer, FREE, ttl=ttl, limit=limit, **values)
 
 
 def renew(token: str, ttl: timedelta = MINUTE) -> int:
     with transaction() as session:
-        return leases.renew(session, OutboxEvent, token, ttl)
+        return leases.renew(session, EventConsumer, token, ttl)
 
 
 def test_concurrent_claims_take_every_row_exactly_once(make_app: Callable[..., Flask]) -> None:
@@ -62,15 +63,15 @@ def test_concurrent_claims_take_every_row_exactly_once(make_app: Callable[..., F
     assert errors == []
     assert sorted(taken) == rows
     with app.app_context():
-        assert set(db.session.scalars(select(OutboxEvent.attempt))) == {1}
+        assert set(db.session.scalars(select(EventConsumer.attempt))) == {1}
 
 
 def test_a_claim_takes_the_oldest_rows_up_to_its_limit_and_sets_values(app_context: Flask) -> None:
     rows = fill(5)
-    lease = claim(limit=2, last_error="taken")
+    lease = claim(limit=2, position=9)
     assert sorted(lease.ids) == rows[:2]
-    found = db.session.get_one(OutboxEvent, rows[0])
-    assert (found.attempt, found.last_error, found.lease_expires_at) == (1, "taken", lease.expires_at)
+    found = db.session.get_one(EventConsumer, rows[0])
+    assert (found.attempt, found.position, found.lease_expires_at) == (1, 9, lease.expires_at)
     assert len(claim(limit=10).ids) == 3
     assert claim().ids == []
 
@@ -78,7 +79,7 @@ def test_a_claim_takes_the_oldest_rows_up_to_its_limit_and_sets_values(app_conte
 def test_a_claim_may_have_another_order(app_context: Flask) -> None:
     rows = fill(3)
     with transaction() as session:
-        lease = leases.claim(session, OutboxEvent, FREE, ttl=MINUTE, order_by=[OutboxEvent.id.desc()])
+        lease = leases.claim(session, EventConsumer, FREE, ttl=MINUTE, order_by=[EventConsumer.id.desc()])
     assert lease.ids == [rows[-1]]
 
 
@@ -86,7 +87,7 @@ def test_a_claim_that_is_rolled_back_took_nothing(app_context: Flask) -> None:
     fill(1)
     try:
         with transaction() as session:
-            leases.claim(session, OutboxEvent, FREE, ttl=MINUTE)
+            leases.claim(session, EventConsumer, FREE, ttl=MINUTE)
             raise ZeroDivisionError
     except ZeroDivisionError:
         pass
@@ -97,19 +98,19 @@ def test_the_database_holds_only_the_digest_of_the_token(app_context: Flask) -> 
     fill(1)
     lease = claim()
     assert lease.token.startswith("bvol_")
-    assert db.session.scalar(select(OutboxEvent.lease_hash)) == tokens.digest(lease.token) != lease.token
+    assert db.session.scalar(select(EventConsumer.lease_hash)) == tokens.digest(lease.token) != lease.token
 
 
 def test_only_the_holder_renews_its_lease_also_one_that_ran_out_as_long_as_nobody_took_it(app_context: Flask) -> None:
     fill(3)
     lease = claim(limit=2)
     assert renew(lease.token, 2 * MINUTE) == 2
-    assert db.session.get_one(OutboxEvent, lease.ids[0]).lease_expires_at > lease.expires_at
+    assert db.session.get_one(EventConsumer, lease.ids[0]).lease_expires_at > lease.expires_at
     assert renew("bvol_another") == 0
     assert renew(lease.token, -MINUTE) == 2
     assert renew(lease.token, -MINUTE) == 2
     with transaction() as session:
-        session.execute(update(OutboxEvent).where(OutboxEvent.id == lease.ids[0]).values(lease_hash="another"))
+        session.execute(update(EventConsumer).where(EventConsumer.id == lease.ids[0]).values(lease_hash="another"))
     assert renew(lease.token) == 1
 
 
@@ -117,10 +118,10 @@ def test_a_lease_that_ran_out_can_be_claimed_by_another_who_counts_the_attempt(a
     (row,) = fill(1)
     old = claim(ttl=-MINUTE)
     with transaction() as session:
-        new = leases.claim(session, OutboxEvent, leases.expired(OutboxEvent), ttl=MINUTE)
-        assert leases.claim(session, OutboxEvent, leases.expired(OutboxEvent), ttl=MINUTE).ids == []
+        new = leases.claim(session, EventConsumer, leases.expired(EventConsumer), ttl=MINUTE)
+        assert leases.claim(session, EventConsumer, leases.expired(EventConsumer), ttl=MINUTE).ids == []
     assert new.ids == [row]
-    assert db.session.scalar(select(OutboxEvent.attempt)) == 2
+    assert db.session.scalar(select(EventConsumer.attempt)) == 2
     assert renew(old.token) == 0
     assert renew(new.token) == 1
 
@@ -128,5 +129,4 @@ def test_a_lease_that_ran_out_can_be_claimed_by_another_who_counts_the_attempt(a
 def test_a_row_without_a_lease_has_not_run_out(app_context: Flask) -> None:
     fill(1)
     with transaction() as session:
-        session.execute(update(OutboxEvent).values(available_at=utcnow() - MINUTE))
-        assert leases.claim(session, OutboxEvent, leases.expired(OutboxEvent), ttl=MINUTE).ids == []
+        assert leases.claim(session, EventConsumer, leases.expired(EventConsumer), ttl=MINUTE).ids == []

@@ -11,7 +11,7 @@ from marshmallow import fields
 
 from bvo import registry, settings
 from bvo.errors import StartupError
-from bvo_hookspecs import Artifact, AuditSink, EntityType, HealthCheck, Setting, SettingsGroup
+from bvo_hookspecs import Artifact, EntityType, HealthCheck, Setting, SettingsGroup
 from support.plugins import Site
 from support.things import PART, THING, PartService, ThingService
 
@@ -60,16 +60,6 @@ def test_one_key_of_a_settings_group_from_two_plugins_stops_the_start(
         site.plug(name, settings_groups=[group])
     with pytest.raises(StartupError, match=r"house\.colour.*first \(acme_first\) and second \(acme_second\)"):
         sqlite_app()
-
-
-def test_only_an_essential_plugin_writes_audit_rows_in_the_transaction(
-    site: Site, sqlite_app: Callable[..., Flask]
-) -> None:
-    site.plug("sink", audit_sinks=[AuditSink(name="mine", record=lambda session, event: None)])
-    known = registry_of(sqlite_app())
-    assert set(known.of(AuditSink)) == {"database"}
-    (plugin,) = (plugin for plugin in known.plugins.all if plugin.name == "sink")
-    assert plugin.reason.endswith("has `record`, which only an essential plugin may have; use `write`")
 
 
 def test_a_service_is_made_once_and_found_by_its_class(site: Site, sqlite_app: Callable[..., Flask]) -> None:

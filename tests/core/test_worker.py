@@ -10,18 +10,15 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, select, text
+from sqlalchemy import select, text
 
-from bvo import clock, outbox, worker
-from bvo.database import db, transaction, utcnow
-from bvo.observers import Observers
-from bvo.outbox import OutboxEvent
+from bvo import clock, delivery, worker
+from bvo.database import db, utcnow
 from bvo.settings import StoredSetting
 from bvo.worker import Worker
-from bvo_hookspecs import Event, PeriodicTask
+from bvo_hookspecs import PeriodicTask
 from support.plugins import Site
-
-EVENT = dict.fromkeys(Event.__dataclass_fields__, "") | {"occurred_at": "2026-01-01T00:00:00+00:00"}
+from support.walls import happen
 
 
 def every(seconds: float, name: str, run: Callable[[], None]) -> PeriodicTask:
@@ -131,48 +128,25 @@ def test_the_worker_survives_a_database_that_is_gone(
     app = sqlite_app()
     running = Worker(app)
     with app.app_context():
-        db.session.execute(text("ALTER TABLE outbox RENAME TO gone"))
+        db.session.execute(text("ALTER TABLE events RENAME TO gone"))
         db.session.commit()
     assert running.step() == 0
     assert "The worker failed at a step and goes on" in caplog.text
     with app.app_context():
-        db.session.execute(text("ALTER TABLE gone RENAME TO outbox"))
+        db.session.execute(text("ALTER TABLE gone RENAME TO events"))
         db.session.commit()
     caplog.clear()
     assert running.step() == 0
     assert "failed at a step" not in caplog.text
 
 
-def test_what_nobody_wants_is_settled_with_one_commit_however_much_it_is(sqlite_app: Callable[..., Flask]) -> None:
-    """Each waits for the disk, and for those that write at the same time."""
-    app, commits = sqlite_app(), []
-    with app.app_context():
-        with transaction() as session:
-            session.add_all(OutboxEvent(event=EVENT) for _ in range(50))
-        event.listen(db.engine, "commit", lambda connection: commits.append(1))
-        assert outbox.dispatch(Observers()) == 50
-        assert len(commits) == 1
-        assert db.session.query(OutboxEvent).filter(OutboxEvent.delivered_at.is_(None)).count() == 0
-
-
-def test_due_events_are_found_by_their_index(sqlite_app: Callable[..., Flask]) -> None:
-    statements: list[str] = []
-    with sqlite_app().app_context():
-        event.listen(db.engine, "before_cursor_execute", lambda c, cursor, statement, *_: statements.append(statement))
-        outbox.dispatch(Observers())
-        (look,) = [statement for statement in statements if "FROM outbox" in statement]
-        given = [None] * look.count("?")
-        plan = str(db.session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {look}", tuple(given)).all())
-        assert "ix_outbox_due" in plan
-        assert "TEMP B-TREE FOR ORDER BY" not in plan
-
-
 def test_a_busy_worker_takes_batch_after_batch(
     sqlite_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "LOOK", 2)
+    monkeypatch.setattr(delivery, "LOOK", 2)
     app = sqlite_app()
-    with app.app_context(), transaction() as session:
-        session.add_all(OutboxEvent(event=EVENT) for _ in range(5))
+    with app.app_context():
+        for number in range(5):
+            happen(f"wall {number}")
     running = Worker(app)
     assert [running.step() for _ in range(4)] == [2, 2, 1, 0]

@@ -73,8 +73,6 @@ def test_a_name_is_a_lower_case_identifier(kind: type[Any], name: Any) -> None:
     ("kind", "values", "message"),
     [
         (hooks.Action, {"operation": "paint"}, "operation 'paint' is none of view, create, edit, delete"),
-        (hooks.AuditSink, {"record": nothing}, "exactly one of `row`, `record` and `write`"),
-        (hooks.AuditSink, {"write": None}, "exactly one of `row`, `record` and `write`"),
         (hooks.AuthProvider, {"login": None}, "needs `authenticate`, `login`, or both"),
         (hooks.CliCommand, {"target": "acme.commands"}, "not of the form module.path:attribute"),
         (hooks.CliCommand, {"target": ":hello"}, "not of the form module.path:attribute"),

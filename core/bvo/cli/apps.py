@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 import click
 from flask import Flask
 
-from bvo import app, database, logs, registry
+from bvo import app, database, delivery, logs, registry
 from bvo.errors import StartupError
 
 P = ParamSpec("P")
@@ -39,7 +39,10 @@ def with_app(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def require_migrated() -> None:
-    """Raise StartupError where the database lacks revisions; in development mode they are applied instead."""
+    """Raise StartupError where the database lacks revisions; in development mode they are applied instead.
+
+    From here on every event reaches the emitters and sinks that are installed, also new ones.
+    """
     from bvo import migrations
 
     if registry.current().config.development:
@@ -50,3 +53,5 @@ def require_migrated() -> None:
             migrations.seed()
     elif pending := migrations.pending():
         raise StartupError(f"The database lacks migrations of: {', '.join(pending)}. Run `bvo db upgrade` first.")
+    else:
+        delivery.enroll()

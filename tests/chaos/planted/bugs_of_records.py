@@ -49,9 +49,15 @@ def audit_row_left_out(patch: Patch) -> None:
 
 
 @bug
-def outbox_left_out(patch: Patch) -> None:
+def events_untold(patch: Patch) -> None:
     """Events are in the audit log, and nobody else is told."""
-    patch.set("bvo.outbox:add", lambda session, event: None)
+    patch.set("bvo.delivery:_Turn._hand_over", lambda turn, event: None)
+
+
+@bug
+def events_told_backwards(patch: Patch) -> None:
+    """What happened last is told first."""
+    before = patch.set("bvo.delivery:_read", lambda *where, limit: before(*where, limit=limit)[::-1])
 
 
 @bug

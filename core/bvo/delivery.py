@@ -1,0 +1,259 @@
+"""Delivery: each emitter and each external audit sink gets the events that it wants, in order, at least once.
+
+A consumer has a place in the event log, which moves on as it is served, by one worker at a time. Where it fails at an
+event, what that event is about is held: its events wait for a later try, in their order, while those of all others go
+on. Where it fails at all of them, its breaker opens and its place stays where it is.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import ColumnElement, ForeignKey, UniqueConstraint, delete, func, or_, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from bvo_hookspecs import AuditSink, Event, PluginInfo, WebhookEmitter
+
+from . import leases, registry, tokens
+from .database import Base, BigId, db, transaction, utcnow
+from .event_log import TABLE, Horizon, LoggedEvent, event_of
+from .observers import ObserverFailed, ObserverPaused, Observers
+
+log = logging.getLogger(__name__)
+
+BATCH = 100
+"""Events that one consumer gets before it is the next one's turn."""
+LOOK = 1000
+"""So many events are looked at to find those that the consumer wants."""
+LEASE = timedelta(seconds=60)
+HORIZON_SECONDS = 0.1
+"""So long a worker waits for transactions to end that may have older events."""
+FIRST_RETRY_SECONDS = 2
+
+
+class EventConsumer(Base, leases.Leased):
+    """An emitter or sink that was here: it was given every event up to `position` that it wants, but what is held."""
+
+    __tablename__ = "event_consumers"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    position: Mapped[int] = mapped_column(BigId)
+
+
+class HeldEvents(Base):
+    """What a consumer failed at: the events of one entity, from the place `since` on, wait until `available_at`."""
+
+    __tablename__ = "held_events"
+    __table_args__ = (UniqueConstraint("consumer_id", "entity_id", "entity_type"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    consumer_id: Mapped[int] = mapped_column(ForeignKey(EventConsumer.id, ondelete="CASCADE"))
+    entity_type: Mapped[str]
+    entity_id: Mapped[str]
+    since: Mapped[int] = mapped_column(BigId)
+    attempt: Mapped[int] = mapped_column(default=1)
+    available_at: Mapped[datetime]
+    last_error: Mapped[str]
+
+
+@dataclass(frozen=True)
+class _Consumer:
+    name: str
+    plugin: PluginInfo
+    take: Callable[[Event], None]
+    accepts: Callable[[str], bool]
+
+
+class _LeaseLost(Exception):
+    """It took too long, and another worker has the consumer now."""
+
+
+def enroll() -> None:
+    """Give each consumer that is here for the first time its place: the end of the log. Servers do it as they start."""
+    consumers = _consumers()
+    places = _places(consumers)
+    if missing := [consumer.name for consumer in consumers if consumer.name not in places]:
+        with transaction() as session:
+            end = session.scalar(select(func.coalesce(func.max(LoggedEvent.id), 0)))
+            here = set(session.scalars(select(EventConsumer.name)))
+            session.add_all(EventConsumer(name=name, position=end) for name in missing if name not in here)
+
+
+def dispatch(observers: Observers, horizon: Horizon) -> int:
+    """Serve each consumer one batch; returns how many events they are done with."""
+    consumers = _consumers()
+    if not consumers:
+        return 0
+    enroll()
+    end, places = horizon.look(HORIZON_SECONDS), _places(consumers)
+    return sum(_Turn(consumer, places[consumer.name][0], observers).take(end) for consumer in consumers)
+
+
+def needed_from() -> int | None:
+    """The place of the oldest event that a consumer has not had; None where nothing is delivered to anybody."""
+    places = _places(_consumers())
+    if not places:
+        return None
+    ids = [row_id for row_id, _ in places.values()]
+    held = db.session.scalar(select(func.min(HeldEvents.since)).where(HeldEvents.consumer_id.in_(ids)))
+    following = min(position for _, position in places.values()) + 1
+    return following if held is None else min(held, following)
+
+
+def _consumers() -> list[_Consumer]:
+    known = registry.current()
+    sinks = [
+        _Consumer(f"sink:{sink.name}", plugin.info, sink.write, lambda event_type: True)
+        for plugin, sink in known.every(AuditSink)
+    ]
+    emitters = [
+        _Consumer(f"emitter:{emitter.name}", plugin.info, emitter.deliver, emitter.accepts)
+        for plugin, emitter in known.every(WebhookEmitter)
+    ]
+    return sinks + emitters
+
+
+def _places(consumers: Sequence[_Consumer]) -> dict[str, tuple[int, int]]:
+    """The ids and positions of those that are enrolled, by name."""
+    names = [consumer.name for consumer in consumers]
+    wanted = select(EventConsumer.name, EventConsumer.id, EventConsumer.position).where(EventConsumer.name.in_(names))
+    return {name: (row_id, position) for name, row_id, position in db.session.execute(wanted)}
+
+
+class _Turn:
+    """One consumer's turn: what is held for it and due, then what follows in the log."""
+
+    def __init__(self, consumer: _Consumer, row_id: int, observers: Observers) -> None:
+        self._consumer, self._id, self._observers = consumer, row_id, observers
+        self._token = ""
+        self._accepted: dict[str, bool] = {}
+
+    def take(self, end: int) -> int:
+        """Serve it up to the place `end`, where nobody else does; returns how many events it is done with."""
+        due = select(HeldEvents.id).where(*self._due()).exists()
+        free = or_(EventConsumer.lease_hash.is_(None), leases.expired(EventConsumer))
+        eligible = (EventConsumer.id == self._id, free, or_(EventConsumer.position < end, due))
+        is_eligible = db.session.scalar(select(EventConsumer.id).where(*eligible))
+        db.session.rollback()
+        if is_eligible is None:
+            return 0
+        with transaction() as session:
+            lease = leases.claim(session, EventConsumer, *eligible, ttl=LEASE)
+        if not lease.ids:
+            return 0
+        self._token = lease.token
+        try:
+            return self._retry() + self._follow(end)
+        except ObserverPaused:
+            return 0
+        except _LeaseLost:
+            log.warning("%s took too long for an event: another worker goes on", self._consumer.name)
+            return 0
+        finally:
+            self._give_back()
+
+    def _due(self) -> tuple[ColumnElement[bool], ...]:
+        """The conditions of held events that are to be tried again."""
+        return HeldEvents.consumer_id == self._id, HeldEvents.available_at <= utcnow()
+
+    def _retry(self) -> int:
+        """Try again what has failed; returns how many events are done with."""
+        columns = (HeldEvents.id, HeldEvents.entity_type, HeldEvents.entity_id, HeldEvents.since, HeldEvents.attempt)
+        due = select(*columns).where(*self._due()).order_by(HeldEvents.available_at).limit(BATCH)
+        return sum(self._release(*held) for held in db.session.execute(due).all())
+
+    def _release(self, held_id: int, entity_type: str, entity_id: str, since: int, attempt: int) -> int:
+        """Hand over what is held of one entity, up to the next failure."""
+        passed = select(EventConsumer.position).where(EventConsumer.id == self._id).scalar_subquery()
+        about = (LoggedEvent.entity_id == entity_id, LoggedEvent.entity_type == entity_type)
+        waiting = _read(*about, LoggedEvent.id >= since, LoggedEvent.id <= passed, limit=BATCH)
+        held = update(HeldEvents).where(HeldEvents.id == held_id)
+        for done, (place, event) in enumerate(waiting):
+            if error := self._hand_over(event):
+                wait = leases.backoff(FIRST_RETRY_SECONDS, attempt + 1)
+                with self._leased() as session:
+                    again = {"attempt": attempt + 1, "available_at": utcnow() + wait, "last_error": error}
+                    session.execute(held.values(since=place, **again))
+                return done
+            attempt = 0
+            with self._leased() as session:
+                session.execute(held.values(since=place + 1, attempt=attempt))
+        if len(waiting) < BATCH:
+            with self._leased() as session:
+                session.execute(delete(HeldEvents).where(HeldEvents.id == held_id))
+        return len(waiting)
+
+    def _follow(self, end: int) -> int:
+        """Hand over what follows in the log; returns how many events are done with."""
+        position = db.session.scalar(select(EventConsumer.position).where(EventConsumer.id == self._id)) or 0
+        look = select(LoggedEvent.id, LoggedEvent.type).where(LoggedEvent.id > position, LoggedEvent.id <= end)
+        seen = db.session.execute(look.order_by(LoggedEvent.id).limit(LOOK)).all()
+        wanted = [row.id for row in seen if self._wants(row.type)]
+        for place, event in _read(LoggedEvent.id.in_(wanted[:BATCH]), limit=BATCH):
+            error = None if self._is_held(event) else self._hand_over(event)
+            with self._leased(position=place) as session:
+                if error:
+                    session.add(self._hold(event, place, error))
+        passed = [row.id for row in seen if len(wanted) <= BATCH or row.id <= wanted[BATCH - 1]]
+        if passed:
+            with self._leased(position=passed[-1]):
+                pass
+        return len(passed)
+
+    def _wants(self, event_type: str) -> bool:
+        """False where it wants no event of this type; where it can't say so, it is asked again for each event."""
+        if event_type not in self._accepted:
+            try:
+                self._accepted[event_type] = self._consumer.accepts(event_type)
+            except Exception:
+                self._accepted[event_type] = True
+        return self._accepted[event_type]
+
+    def _hand_over(self, event: Event) -> str | None:
+        """What went wrong. `accepts` has a breaker of its own: its success must not hide that `take` always fails."""
+        name, plugin = self._consumer.name, self._consumer.plugin
+        try:
+            with current_app.app_context():  # a session of its own: what one consumer leaves broken harms no other
+                if self._observers.call(plugin, f"{name}.accepts", self._consumer.accepts, event.type):
+                    self._observers.call(plugin, name, self._consumer.take, event)
+        except ObserverPaused:
+            raise
+        except ObserverFailed as failure:
+            return str(failure)
+        return None
+
+    def _is_held(self, event: Event) -> bool:
+        about = (HeldEvents.entity_id == event.entity_id, HeldEvents.entity_type == event.entity_type)
+        held = select(HeldEvents.id).where(HeldEvents.consumer_id == self._id, *about)
+        return db.session.scalar(held) is not None
+
+    def _hold(self, event: Event, place: int, error: str) -> HeldEvents:
+        about = {"consumer_id": self._id, "entity_type": event.entity_type, "entity_id": event.entity_id}
+        until = utcnow() + leases.backoff(FIRST_RETRY_SECONDS, 1)
+        return HeldEvents(**about, since=place, available_at=until, last_error=error)
+
+    @contextmanager
+    def _leased(self, **values: Any) -> Iterator[Session]:
+        """A transaction of whoever has the lease still, which is renewed by it. Raises _LeaseLost."""
+        with transaction() as session:
+            if not leases.renew(session, EventConsumer, self._token, LEASE, **values):
+                raise _LeaseLost
+            yield session
+
+    def _give_back(self) -> None:
+        with transaction() as session:
+            mine = update(EventConsumer).where(EventConsumer.lease_hash == tokens.digest(self._token))
+            session.execute(mine.values(lease_hash=None, lease_expires_at=None))
+
+
+def _read(*where: ColumnElement[bool], limit: int) -> list[tuple[int, Event]]:
+    """The first events that fit, with their places."""
+    rows = db.session.execute(select(*TABLE.c).where(*where).order_by(LoggedEvent.id).limit(limit))
+    return [(row.id, event_of(row)) for row in rows]

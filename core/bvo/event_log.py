@@ -1,0 +1,165 @@
+"""The event log: a row for every event, in the transaction of its change. It is the audit log, and what is delivered.
+
+Rows are added and, when they are old, removed; they never change.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import BigInteger, Index, Row, Select, Table, Text, func, literal, select, text
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.orm import Mapped, mapped_column
+
+from bvo_hookspecs import Event
+
+from .database import Base, BigId, Json, db
+
+ORDER = ("timestamp", "id")
+OF_USERS = text("actor_user_id IS NOT NULL")
+USERS = ("user", "token", "sdk")
+"""Kinds of actors whose id is that of a user."""
+LOOK_SECONDS = 0.005
+
+
+class LoggedEvent(Base):
+    """One event. `id` is its place in the log; `actor_user_id` is no foreign key: the log outlives what it tells of.
+
+    Each index has the order of the audit log's list, so that a filter, a range of time and the order come from one of
+    them. Those of users and entity types also have what is mostly asked beside them, so that such events are found
+    without a read of the rows, which lie far apart.
+    """
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index("ix_events_time", *ORDER),
+        Index("ix_events_username", "actor_username", *ORDER, "action_type", "action", "entity_type"),
+        Index(
+            "ix_events_user_id",
+            *("actor_user_id", *ORDER, "action_type", "action", "entity_type"),
+            postgresql_where=OF_USERS,
+            sqlite_where=OF_USERS,
+        ),
+        Index("ix_events_action", "action", *ORDER),
+        Index("ix_events_action_type", "action_type", *ORDER),
+        Index("ix_events_entity_type", "entity_type", *ORDER, "action_type", "action"),
+        Index("ix_events_entity_id", "entity_id", "entity_type", *ORDER),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    event_id: Mapped[str]
+    type: Mapped[str]
+    timestamp: Mapped[datetime]
+    actor_kind: Mapped[str]
+    actor_id: Mapped[int | None]
+    actor_user_id: Mapped[int | None]
+    actor_username: Mapped[str]
+    ip_address: Mapped[str | None]
+    user_agent: Mapped[str | None]
+    action: Mapped[str]
+    action_type: Mapped[str]
+    entity_type: Mapped[str]
+    entity_display: Mapped[str]
+    entity_id: Mapped[str]
+    entity_name: Mapped[str]
+    message: Mapped[str]
+    before_data: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    after_data: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    details: Mapped[dict[str, Any] | None] = mapped_column(Json)
+
+
+TABLE = cast(Table, LoggedEvent.__table__)
+
+
+def row(event: Event) -> dict[str, Any]:
+    """The event's row, without its place in the log."""
+    return {
+        "event_id": event.id,
+        "type": event.type,
+        "timestamp": event.occurred_at,
+        "actor_kind": event.actor_kind,
+        "actor_id": event.actor_id,
+        "actor_user_id": event.actor_id if event.actor_kind in USERS else None,
+        "actor_username": event.actor_name,
+        "ip_address": event.ip_address,
+        "user_agent": event.user_agent,
+        "action": event.action,
+        "action_type": event.action_type,
+        "entity_type": event.entity_type,
+        "entity_display": event.entity_label,
+        "entity_id": event.entity_id,
+        "entity_name": event.entity_name,
+        "message": event.message,
+        "before_data": event.before,
+        "after_data": event.after,
+        "details": event.metadata or None,
+    }
+
+
+def event_of(row: LoggedEvent | Row[Any]) -> Event:
+    """The event that a row tells of."""
+    return Event(
+        id=row.event_id,
+        type=row.type,
+        occurred_at=row.timestamp,
+        actor_kind=row.actor_kind,
+        actor_id=row.actor_id,
+        actor_name=row.actor_username,
+        ip_address=row.ip_address,
+        user_agent=row.user_agent,
+        action=row.action,
+        action_type=row.action_type,
+        entity_type=row.entity_type,
+        entity_label=row.entity_display,
+        entity_id=row.entity_id,
+        entity_name=row.entity_name,
+        message=row.message,
+        before=row.before_data,
+        after=row.after_data,
+        metadata=row.details or {},
+    )
+
+
+class Horizon:
+    """How far the log can be read without missing an event: none will appear at or before `place` any more.
+
+    PostgreSQL numbers events when they are written, and shows them when they are committed, which may be in another
+    order. So what is seen now is known to be all of it once every transaction has ended that runs now: each has its
+    number as a transaction before its events get theirs (the default of the column `id` sees to it). SQLite has one
+    writer.
+    """
+
+    def __init__(self) -> None:
+        self.place = 0
+        self._seen: tuple[int, int] | None = None
+
+    def look(self, seconds: float = 0) -> int:
+        """The place, after it was moved on as soon as that can be done within this time."""
+        until, before = time.monotonic() + seconds, self.place
+        while self._has_more() and self.place == before and time.monotonic() < until:
+            time.sleep(LOOK_SECONDS)
+        return self.place
+
+    def _has_more(self) -> bool:
+        """Move on where that can be done; True where events are seen behind the place."""
+        newest, oldest_running, next_ = db.session.execute(_view(db.engine.dialect.name)).one()
+        db.session.rollback()
+        if oldest_running == next_:
+            self.place, self._seen = newest, None
+        elif self._seen and oldest_running >= self._seen[1]:
+            self.place, self._seen = max(self.place, self._seen[0]), None
+        if self._seen is None and newest > self.place:
+            self._seen = (newest, next_)
+        return self._seen is not None
+
+
+def _view(dialect: str) -> Select[int, int, int]:
+    """The newest event that is seen; the oldest transaction that runs; the one that will begin next."""
+    newest = func.coalesce(func.max(LoggedEvent.id), 0)
+    if dialect != "postgresql":
+        return select(newest, literal(0), literal(0))
+    now = func.pg_current_snapshot()
+    oldest, next_ = func.pg_snapshot_xmin(now), func.pg_snapshot_xmax(now)
+    return select(newest, sql_cast(sql_cast(oldest, Text), BigInteger), sql_cast(sql_cast(next_, Text), BigInteger))

@@ -1,0 +1,446 @@
+"""Delivery: every event reaches all who want it, in order, whoever fails or dies meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import event as sql_events
+from sqlalchemy import insert, select, text, update
+
+from bvo import delivery, event_log, migrations
+from bvo.database import db, transaction, utcnow
+from bvo.delivery import EventConsumer, HeldEvents
+from bvo.event_log import Horizon, LoggedEvent
+from bvo.observers import Observers
+from bvo.worker import Worker
+from bvo_hookspecs import AuditSink, Event, WebhookEmitter
+from support.plugins import Site
+from support.walls import happen, logged
+
+
+class Emitter:
+    """Remembers what it was given; fails as often as it was told to."""
+
+    def __init__(self, *types: str) -> None:
+        self.got: list[Event] = []
+        self.attempts = 0
+        self.failures = 0
+        self.accepts = lambda event_type: event_type in types if types else event_type.startswith("wall.")
+
+    def deliver(self, event: Event) -> None:
+        self.attempts += 1
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionError("receiver is down")
+        self.got.append(event)
+
+    def record(self, name: str) -> WebhookEmitter:
+        return WebhookEmitter(name=name, deliver=self.deliver, accepts=self.accepts)
+
+    @property
+    def names(self) -> list[str]:
+        return [event.entity_name for event in self.got]
+
+
+@pytest.fixture
+def good() -> Emitter:
+    return Emitter()
+
+
+@pytest.fixture
+def bad() -> Emitter:
+    return Emitter()
+
+
+@pytest.fixture
+def plugged(site: Site, make_app: Callable[..., Flask]) -> Iterator[Callable[..., Flask]]:
+    """An app with these emitters, inside its context, as a server has started it."""
+    with_context = []
+
+    def plug(*records: WebhookEmitter | AuditSink, name: str = "emitters") -> Flask:
+        sinks = [record for record in records if isinstance(record, AuditSink)]
+        emitters = [record for record in records if isinstance(record, WebhookEmitter)]
+        site.plug(name, webhook_emitters=emitters, audit_sinks=sinks)
+        app = make_app()
+        context = app.app_context()
+        context.push()
+        with_context.append(context)
+        delivery.enroll()
+        return app
+
+    yield plug
+    while with_context:
+        with_context.pop().pop()
+
+
+@pytest.fixture
+def emitting(plugged: Callable[..., Flask], good: Emitter, bad: Emitter) -> Flask:
+    """An app whose events go to a bad emitter and a good one, inside its context."""
+    return plugged(bad.record("bad"), good.record("good"))
+
+
+def deliver(observers: Observers | None = None) -> int:
+    """All that can be delivered now."""
+    observers, horizon, count = observers or Observers(), Horizon(), 0
+    while done := delivery.dispatch(observers, horizon):
+        count += done
+    return count
+
+
+def make_due() -> None:
+    """Let the time pass until everything that is held is due again."""
+    with transaction() as session:
+        session.execute(update(HeldEvents).values(available_at=utcnow()))
+
+
+def held() -> list[HeldEvents]:
+    db.session.rollback()
+    db.session.expire_all()
+    return list(db.session.scalars(select(HeldEvents).order_by(HeldEvents.id)))
+
+
+def position(name: str) -> int | None:
+    db.session.rollback()
+    return db.session.scalar(select(EventConsumer.position).where(EventConsumer.name == name))
+
+
+def test_an_event_reaches_the_emitters_as_it_was_recorded_and_once(emitting: Flask, good: Emitter) -> None:
+    event = happen(before={"height": 1}, after={"height": 2}, metadata={"by": "hand"})
+    assert good.got == []
+    deliver()
+    assert good.got == [event]
+    assert deliver() == 0
+    assert good.attempts == 1
+
+
+def test_an_event_of_a_change_that_was_rolled_back_is_told_to_nobody(emitting: Flask, good: Emitter) -> None:
+    with pytest.raises(ZeroDivisionError), transaction():
+        happen()
+        raise ZeroDivisionError
+    assert deliver() == 0
+    assert good.got == logged() == []
+
+
+def test_events_arrive_in_the_order_in_which_they_happened(
+    emitting: Flask, good: Emitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "LOOK", 7)
+    monkeypatch.setattr(delivery, "BATCH", 3)
+    made = [happen(f"wall {number}") for number in range(20)]
+    deliver()
+    assert good.got == made
+    assert sorted(made, key=lambda event: event.id[:13]) == made
+
+
+def test_an_emitter_gets_only_what_it_accepts(plugged: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "LOOK", 4)
+    choosy = Emitter("wall.painted")
+    plugged(choosy.record("choosy"))
+    for number in range(6):
+        happen("bare")
+        happen(f"painted {number}", type="wall.painted")
+        happen("bare")
+    deliver()
+    assert choosy.names == [f"painted {number}" for number in range(6)]
+    assert position("emitter:choosy") == db.session.scalar(select(LoggedEvent.id).order_by(LoggedEvent.id.desc()))
+
+
+def test_a_new_emitter_gets_what_happens_from_the_first_start_with_it(
+    plugged: Callable[..., Flask], make_app: Callable[..., Flask], good: Emitter
+) -> None:
+    with make_app().app_context():
+        happen("before it was installed")
+    app = plugged(good.record("good"))
+    happen("before any worker ran")
+    Worker(app).step()
+    assert good.names == ["before any worker ran"]
+    migrations.seed()
+    happen("later")
+    deliver()
+    assert good.names == ["before any worker ran", "later"]
+
+
+def test_a_failing_emitter_gets_the_event_again_later_and_the_others_get_it_once(
+    emitting: Flask, good: Emitter, bad: Emitter
+) -> None:
+    bad.failures = 2
+    happen()
+    deliver()
+    (row,) = held()
+    assert (good.names, bad.got, row.entity_id, row.attempt) == (["tower"], [], "tower", 1)
+    assert row.last_error == "emitter:bad of the plugin emitters: ConnectionError: receiver is down"
+    assert row.available_at > utcnow() + timedelta(seconds=1)
+    assert deliver() == 0
+
+    make_due()
+    deliver()
+    (row,) = held()
+    assert (row.attempt, row.available_at > utcnow() + timedelta(seconds=3)) == (2, True)
+    make_due()
+    deliver()
+    assert (good.names, bad.names, held()) == (["tower"], ["tower"], [])
+
+
+def test_what_follows_on_a_failed_event_waits_for_it_and_what_is_about_others_does_not(
+    emitting: Flask, bad: Emitter
+) -> None:
+    bad.failures = 1
+    for height in range(3):
+        happen("tower", after={"height": height})
+        happen(f"fence {height}")
+    deliver()
+    assert bad.names == ["fence 0", "fence 1", "fence 2"]
+    happen("tower", after={"height": 3})
+    deliver()
+    bad.failures = 1
+    make_due()
+    deliver()
+    assert bad.names == ["fence 0", "fence 1", "fence 2"]
+    make_due()
+    deliver()
+    assert [event.after for event in bad.got if event.entity_name == "tower"] == [{"height": n} for n in range(4)]
+    assert held() == []
+
+
+def test_what_was_held_goes_on_where_it_fails_again(plugged: Callable[..., Flask], good: Emitter) -> None:
+    failing = {1, 3}
+    tried: list[int] = []
+
+    def deliver_some(event: Event) -> None:
+        tried.append(1)
+        if len(tried) in failing:
+            raise ConnectionError("receiver is down")
+        good.deliver(event)
+
+    plugged(WebhookEmitter(name="some", deliver=deliver_some, accepts=good.accepts))
+    for height in range(3):
+        happen("tower", after={"height": height})
+    deliver()
+    make_due()
+    deliver()
+    assert [event.after for event in good.got] == [{"height": 0}]
+    (row,) = held()
+    assert (row.attempt, row.since) == (1, 2)
+    make_due()
+    deliver()
+    assert [event.after for event in good.got] == [{"height": height} for height in range(3)]
+
+
+def test_an_emitter_that_fails_five_times_in_a_row_is_left_alone_and_loses_nothing(
+    emitting: Flask, good: Emitter, bad: Emitter
+) -> None:
+    bad.failures, observers = 5, Observers()
+    for number in range(8):
+        happen(f"wall {number}")
+    deliver(observers)
+    assert (bad.attempts, len(good.got), len(held())) == (5, 8, 5)
+    assert deliver(observers) == 0
+    make_due()
+    deliver(Observers())
+    assert sorted(bad.names) == [f"wall {number}" for number in range(8)]
+    assert held() == []
+
+
+def test_an_emitter_that_can_not_say_what_it_accepts_gets_the_event_later(
+    plugged: Callable[..., Flask], good: Emitter
+) -> None:
+    answers: list[bool | type[Exception]] = [ZeroDivisionError, ZeroDivisionError, True]
+
+    def accepts(event_type: str) -> bool:
+        answer = answers.pop(0) if answers else True
+        if answer is ZeroDivisionError:
+            raise ZeroDivisionError
+        return bool(answer)
+
+    plugged(WebhookEmitter(name="c", deliver=good.deliver, accepts=accepts))
+    happen()
+    deliver()
+    assert good.names == []
+    make_due()
+    deliver()
+    assert good.names == ["tower"]
+
+
+def test_an_emitter_that_breaks_its_session_harms_no_other(plugged: Callable[..., Flask]) -> None:
+    counted: list[int] = []
+
+    def breaks(event: Event) -> None:
+        db.session.execute(text("SELECT nothing FROM nowhere"))
+
+    def counts(event: Event) -> None:
+        counted.append(len(list(db.session.scalars(select(LoggedEvent.id)))))
+
+    plugged(WebhookEmitter(name="a", deliver=breaks), WebhookEmitter(name="b", deliver=counts))
+    happen()
+    deliver()
+    assert counted == [1]
+
+
+def test_an_emitter_that_is_gone_holds_up_nothing_and_goes_on_where_it_was_when_it_is_back(
+    plugged: Callable[..., Flask], make_app: Callable[..., Flask], bad: Emitter
+) -> None:
+    bad.failures = 1
+    app = plugged(bad.record("bad"))
+    happen("failed")
+    deliver()
+    with make_app(BVO_DISABLED_PLUGINS="emitters").app_context():
+        happen("meanwhile")
+        deliver()
+        assert delivery.needed_from() > held()[0].since
+    with app.app_context():
+        make_due()
+        deliver()
+    assert sorted(bad.names) == ["failed", "meanwhile"]
+
+
+def test_two_workers_at_once_deliver_each_event_once_and_in_order(emitting: Flask, good: Emitter) -> None:
+    made = [happen(f"wall {number}") for number in range(30)]
+
+    def work() -> None:
+        worker = Worker(emitting)
+        for _ in range(20):
+            worker.step()
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert good.got == made
+
+
+def test_the_events_of_a_worker_that_died_are_delivered_by_another_after_its_lease(
+    emitting: Flask, good: Emitter
+) -> None:
+    happen()
+    with transaction() as session:
+        session.execute(
+            update(EventConsumer).values(lease_hash="of the dead", lease_expires_at=utcnow() + timedelta(seconds=60))
+        )
+    assert deliver() == 0
+    with transaction() as session:
+        session.execute(update(EventConsumer).values(lease_expires_at=utcnow() - timedelta(seconds=1)))
+    deliver()
+    assert good.names == ["tower"]
+
+
+def test_a_worker_that_took_too_long_moves_nothing_on_any_more(
+    plugged: Callable[..., Flask], good: Emitter, caplog: pytest.LogCaptureFixture
+) -> None:
+    def hangs(event: Event) -> None:
+        good.deliver(event)
+        if len(good.got) == 1:  # until another worker has taken over
+            with transaction() as session:
+                taken = {"lease_hash": "of another", "lease_expires_at": utcnow() + timedelta(seconds=60)}
+                session.execute(update(EventConsumer).values(taken))
+
+    plugged(WebhookEmitter(name="slow", deliver=hangs, accepts=good.accepts))
+    happen("first")
+    happen("second")
+    deliver()
+    assert (good.names, position("emitter:slow")) == (["first"], 0)
+    assert "took too long" in caplog.text
+    with transaction() as session:
+        session.execute(update(EventConsumer).values(lease_hash=None))
+    deliver()
+    assert good.names == ["first", "first", "second"]
+
+
+def test_an_external_sink_gets_every_event_and_is_tried_again(plugged: Callable[..., Flask]) -> None:
+    sink = Emitter()
+    sink.failures = 1
+    plugged(AuditSink(name="file", write=sink.deliver))
+    happen("tower")
+    happen("something else", type="fence.built")
+    deliver()
+    make_due()
+    deliver()
+    assert sorted(sink.names) == ["something else", "tower"]
+
+
+def test_what_a_consumer_still_needs_is_told(emitting: Flask, bad: Emitter) -> None:
+    bad.failures = 1
+    for name in ("first", "second", "third"):
+        happen(name)
+    assert delivery.needed_from() == 1
+    deliver()
+    assert delivery.needed_from() == 1
+    make_due()
+    deliver()
+    assert delivery.needed_from() == 4
+
+
+def test_what_nobody_wants_is_passed_with_few_writes_however_much_it_is(sqlite_app: Callable[..., Flask]) -> None:
+    """Each waits for the disk, and for those that write at the same time."""
+    commits: list[int] = []
+    with sqlite_app().app_context():
+        with transaction():
+            for number in range(500):
+                happen(f"wall {number}")
+        sql_events.listen(db.engine, "commit", lambda connection: commits.append(1))
+        assert deliver() == 500
+        assert len(commits) <= 3
+        commits.clear()
+        assert deliver() == 0
+        assert commits == []
+
+
+def test_an_event_that_is_committed_late_is_not_missed(
+    emitting: Flask, good: Emitter, make_app: Callable[..., Flask]
+) -> None:
+    """PostgreSQL numbers events before they are committed: here the second one is seen first."""
+    if db.engine.dialect.name != "postgresql":
+        pytest.skip("SQLite has one writer")
+    observers, horizon = Observers(), Horizon()
+    with db.engine.connect() as slow:
+        first = happen("first")
+        copied = select(*(column for column in event_log.TABLE.c if column.name not in ("id", "entity_name")))
+        names = [column.name for column in copied.selected_columns]
+        late = copied.add_columns(text("'late'"))
+        slow.execute(insert(event_log.TABLE).from_select([*names, "entity_name"], late))
+        second = happen("second")
+        for _ in range(3):
+            delivery.dispatch(observers, horizon)
+        assert good.got in ([], [first])
+        slow.commit()
+    for _ in range(3):
+        delivery.dispatch(observers, horizon)
+    assert good.names == ["first", "late", "second"]
+    assert second == good.got[-1]
+
+
+def test_under_steady_load_the_horizon_follows(emitting: Flask, good: Emitter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is always a transaction under way, and never for long."""
+    if db.engine.dialect.name != "postgresql":
+        pytest.skip("SQLite has one writer")
+    horizon = Horizon()
+    running = [db.engine.connect()]
+    running[0].execute(text("SELECT pg_current_xact_id()"))
+    for number in range(5):
+        happen(f"wall {number}")
+        horizon.look()
+        running.append(db.engine.connect())
+        running[-1].execute(text("SELECT pg_current_xact_id()"))
+        running[-2].close()
+        horizon.look()
+        assert horizon.place == number + 1
+    running[-1].close()
+
+
+def test_a_transaction_has_its_number_before_its_event_has_one(app_context: Flask) -> None:
+    """Else an event could get a place behind the horizon. That of an event alone in its transaction is the case."""
+    if db.engine.dialect.name != "postgresql":
+        pytest.skip("SQLite has one writer")
+    default = db.session.scalar(
+        text(
+            "SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef"
+            " WHERE adrelid = 'events'::regclass AND adnum = (SELECT attnum FROM pg_attribute"
+            " WHERE attrelid = 'events'::regclass AND attname = 'id')"
+        )
+    )
+    assert default.index("pg_current_xact_id()") < default.index("nextval")
+    assert "CASE" in default
