@@ -91,9 +91,17 @@ def dispatch(observers: Observers, horizon: Horizon) -> int:
     consumers = _consumers()
     if not consumers:
         return 0
-    enroll()
     end, places = horizon.look(HORIZON_SECONDS), _places(consumers)
-    return sum(_Turn(consumer, places[consumer.name][0], observers).take(end) for consumer in consumers)
+    enrolled = [(consumer, places[consumer.name][0]) for consumer in consumers if consumer.name in places]
+    return sum(_Turn(consumer, row_id, observers).take(end) for consumer, row_id in enrolled)
+
+
+def count_anew() -> None:
+    """Count leases and waits from now on, after the wall clock has jumped. Twice is once."""
+    with transaction() as session:
+        leased = update(EventConsumer).where(EventConsumer.lease_hash.is_not(None))
+        session.execute(leased.values(lease_expires_at=utcnow() + LEASE))
+        session.execute(update(HeldEvents).values(available_at=utcnow()))
 
 
 def needed_from() -> int | None:

@@ -23,6 +23,9 @@ CALM_SECONDS = 5.0
 """After a jump of the wall clock: until then what was under way has ended, and with it what still had the old time."""
 CORE = PluginInfo(name="core", summary="The kernel")
 CORE_TASKS = (
+    PeriodicTask(
+        name="enroll_consumers", every=timedelta(minutes=1), run=delivery.enroll, after_jump=delivery.count_anew
+    ),
     PeriodicTask(name="prune_sessions", every=timedelta(hours=1), run=session_store.prune),
     PeriodicTask(name="prune_attempt_counts", every=timedelta(hours=1), run=throttle.prune),
     PeriodicTask(name="prune_idempotency_keys", every=timedelta(hours=1), run=idempotency_keys.prune),

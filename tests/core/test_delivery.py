@@ -350,6 +350,25 @@ def test_a_worker_that_took_too_long_moves_nothing_on_any_more(
     assert good.names == ["first", "first", "second"]
 
 
+def test_after_a_jump_of_the_clock_nobody_waits_for_a_time_that_was_told_by_it(emitting: Flask, bad: Emitter) -> None:
+    bad.failures = 1
+    happen("tower")
+    deliver()
+    happen("fence")
+    with transaction() as session:
+        tomorrow = utcnow() + timedelta(days=1)
+        session.execute(update(EventConsumer).values(lease_hash="of the dead", lease_expires_at=tomorrow))
+        session.execute(update(HeldEvents).values(available_at=tomorrow))
+    delivery.count_anew()
+    delivery.count_anew()
+    leases_end = set(db.session.scalars(select(EventConsumer.lease_expires_at)))
+    assert all(end <= utcnow() + delivery.LEASE for end in leases_end)
+    with transaction() as session:
+        session.execute(update(EventConsumer).values(lease_expires_at=utcnow() - timedelta(seconds=1)))
+    deliver()
+    assert sorted(bad.names) == ["fence", "tower"]
+
+
 def test_an_external_sink_gets_every_event_and_is_tried_again(plugged: Callable[..., Flask]) -> None:
     sink = Emitter()
     sink.failures = 1
