@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 
 import click
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces
 
 from bvo import registry
 from bvo.access import is_loopback
@@ -21,6 +20,10 @@ from .background import STOP_SECONDS, BackgroundWorker
 
 CONNECTIONS = 16_384
 """So many robots may wait for a job in each web worker, each on a connection of its own."""
+ALLOCATOR = ("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
+"""Granian's allocator gives memory back at once: a tenth of what thousands of waiting robots take. It reads this when
+Granian is imported.
+"""
 
 
 @click.command()
@@ -33,6 +36,10 @@ def serve(host: str, port: int, workers: int) -> None:
     In development mode, the default, the database is migrated by itself. With BVO_ENV=production, run `bvo db upgrade`
     first. An address that others can reach needs an administrator of your own: `bvo users create-admin`.
     """
+    os.environ.setdefault(*ALLOCATOR)
+    from granian import Granian
+    from granian.constants import HTTPModes, Interfaces
+
     app = ready_app()
     with app.app_context():
         require_migrated()
