@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 
 from bvo import create_app, denials, sessions
 from bvo.database import db
+from bvo.event_log import Horizon
 from bvo.observers import Observers
 from bvo_access import passwords
 from bvo_hookspecs import Principal
@@ -117,6 +118,7 @@ def lend(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Databas
             shutil.rmtree(store_of(app), ignore_errors=True)
             denials.init_app(app)  # forgets what was denied
             app.extensions["bvo_webui_observers"] = Observers()
+            app.extensions["bvo_events_horizon"] = Horizon()
             app.testing = True
             return app
 

@@ -8,21 +8,23 @@ on. Where it fails at all of them, its breaker opens and its place stays where i
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
 from sqlalchemy import ColumnElement, ForeignKey, UniqueConstraint, delete, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from bvo_hookspecs import AuditSink, Event, PluginInfo, WebhookEmitter
 
-from . import leases, registry, tokens
+from . import event_log, leases, registry, tokens
 from .database import Base, BigId, db, transaction, utcnow
-from .event_log import TABLE, Horizon, LoggedEvent, event_of
+from .event_log import Horizon, LoggedEvent
 from .observers import ObserverFailed, ObserverPaused, Observers
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,8 @@ LEASE = timedelta(seconds=60)
 HORIZON_SECONDS = 0.1
 """So long a worker waits for transactions to end that may have older events."""
 FIRST_RETRY_SECONDS = 2
+SAVE_SECONDS = 0.2
+"""So often a worker keeps how far it got: each time it waits for the disk."""
 
 
 class EventConsumer(Base, leases.Leased):
@@ -79,11 +83,10 @@ def enroll() -> None:
     """Give each consumer that is here for the first time its place: the end of the log. Servers do it as they start."""
     consumers = _consumers()
     places = _places(consumers)
-    if missing := [consumer.name for consumer in consumers if consumer.name not in places]:
-        with transaction() as session:
+    for name in (consumer.name for consumer in consumers if consumer.name not in places):
+        with suppress(IntegrityError), transaction() as session:  # another server may have done it at the same time
             end = session.scalar(select(func.coalesce(func.max(LoggedEvent.id), 0)))
-            here = set(session.scalars(select(EventConsumer.name)))
-            session.add_all(EventConsumer(name=name, position=end) for name in missing if name not in here)
+            session.add(EventConsumer(name=name, position=end))
 
 
 def dispatch(observers: Observers, horizon: Horizon) -> int:
@@ -181,7 +184,7 @@ class _Turn:
         """Hand over what is held of one entity, up to the next failure."""
         passed = select(EventConsumer.position).where(EventConsumer.id == self._id).scalar_subquery()
         about = (LoggedEvent.entity_id == entity_id, LoggedEvent.entity_type == entity_type)
-        waiting = _read(*about, LoggedEvent.id >= since, LoggedEvent.id <= passed, limit=BATCH)
+        waiting = event_log.read(*about, LoggedEvent.id >= since, LoggedEvent.id <= passed, limit=BATCH)
         held = update(HeldEvents).where(HeldEvents.id == held_id)
         for done, (place, event) in enumerate(waiting):
             if error := self._hand_over(event):
@@ -204,16 +207,38 @@ class _Turn:
         look = select(LoggedEvent.id, LoggedEvent.type).where(LoggedEvent.id > position, LoggedEvent.id <= end)
         seen = db.session.execute(look.order_by(LoggedEvent.id).limit(LOOK)).all()
         wanted = [row.id for row in seen if self._wants(row.type)]
-        for place, event in _read(LoggedEvent.id.in_(wanted[:BATCH]), limit=BATCH):
-            error = None if self._is_held(event) else self._hand_over(event)
-            with self._leased(position=place) as session:
-                if error:
-                    session.add(self._hold(event, place, error))
+        self._hand_over_all(event_log.read(LoggedEvent.id.in_(wanted[:BATCH]), limit=BATCH), position)
         passed = [row.id for row in seen if len(wanted) <= BATCH or row.id <= wanted[BATCH - 1]]
         if passed:
-            with self._leased(position=passed[-1]):
-                pass
+            self._move(passed[-1])
         return len(passed)
+
+    def _hand_over_all(self, events: Sequence[tuple[int, Event]], position: int) -> None:
+        """Hand over what is not held. The place is kept from time to time: a worker that dies has some come again."""
+        held, save_at = self._held_among(events), time.monotonic() + SAVE_SECONDS
+        try:
+            for place, event in events:
+                about = (event.entity_type, event.entity_id)
+                if about not in held and (error := self._hand_over(event)):
+                    held.add(about)
+                    self._move(place, self._hold(event, place, error))
+                elif time.monotonic() >= save_at:
+                    self._move(place)
+                    save_at = time.monotonic() + SAVE_SECONDS
+                position = place
+        except ObserverPaused:
+            self._move(position)
+            raise
+
+    def _held_among(self, events: Sequence[tuple[int, Event]]) -> set[tuple[str, str]]:
+        """What these events are about, as far as it is held."""
+        ids = {event.entity_id for _, event in events}
+        held = select(HeldEvents.entity_type, HeldEvents.entity_id).where(HeldEvents.entity_id.in_(ids))
+        return {tuple(row) for row in db.session.execute(held.where(HeldEvents.consumer_id == self._id))}
+
+    def _move(self, position: int, *held: HeldEvents) -> None:
+        with self._leased(position=position) as session:
+            session.add_all(held)
 
     def _wants(self, event_type: str) -> bool:
         """False where it wants no event of this type; where it can't say so, it is asked again for each event."""
@@ -237,11 +262,6 @@ class _Turn:
             return str(failure)
         return None
 
-    def _is_held(self, event: Event) -> bool:
-        about = (HeldEvents.entity_id == event.entity_id, HeldEvents.entity_type == event.entity_type)
-        held = select(HeldEvents.id).where(HeldEvents.consumer_id == self._id, *about)
-        return db.session.scalar(held) is not None
-
     def _hold(self, event: Event, place: int, error: str) -> HeldEvents:
         about = {"consumer_id": self._id, "entity_type": event.entity_type, "entity_id": event.entity_id}
         until = utcnow() + leases.backoff(FIRST_RETRY_SECONDS, 1)
@@ -259,9 +279,3 @@ class _Turn:
         with transaction() as session:
             mine = update(EventConsumer).where(EventConsumer.lease_hash == tokens.digest(self._token))
             session.execute(mine.values(lease_hash=None, lease_expires_at=None))
-
-
-def _read(*where: ColumnElement[bool], limit: int) -> list[tuple[int, Event]]:
-    """The first events that fit, with their places."""
-    rows = db.session.execute(select(*TABLE.c).where(*where).order_by(LoggedEvent.id).limit(limit))
-    return [(row.id, event_of(row)) for row in rows]

@@ -9,7 +9,7 @@ import time
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, Index, Row, Select, Table, Text, func, literal, select, text
+from sqlalchemy import BigInteger, ColumnElement, Index, Row, Select, Table, Text, func, literal, select, text
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -122,6 +122,12 @@ def event_of(row: LoggedEvent | Row[Any]) -> Event:
     )
 
 
+def read(*where: ColumnElement[bool], limit: int) -> list[tuple[int, Event]]:
+    """The first events that fit, with their places."""
+    rows = db.session.execute(select(*TABLE.c).where(*where).order_by(LoggedEvent.id).limit(limit))
+    return [(row.id, event_of(row)) for row in rows]
+
+
 class Horizon:
     """How far the log can be read without missing an event: none will appear at or before `place` any more.
 
@@ -147,7 +153,7 @@ class Horizon:
         newest, oldest_running, next_ = db.session.execute(_view(db.engine.dialect.name)).one()
         db.session.rollback()
         if oldest_running == next_:
-            self.place, self._seen = newest, None
+            self.place, self._seen = max(self.place, newest), None
         elif self._seen and oldest_running >= self._seen[1]:
             self.place, self._seen = max(self.place, self._seen[0]), None
         if self._seen is None and newest > self.place:

@@ -33,6 +33,7 @@ BUILTINS = (
     "bvo_assets",
     "bvo_sdk",
     "bvo_runner",
+    "bvo_events",
     "bvo_dashboard",
     "bvo_demo",
     "bvo_webui",

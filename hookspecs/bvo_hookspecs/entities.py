@@ -44,6 +44,7 @@ class Action:
     The service's method of the same name is called with the id and returns the row. `operation` is the permission
     that it needs. `confirm` is the question to ask first, where the action can't be undone. `applies` tells from the
     row, as the API shows it, whether the button makes sense now; the service decides, whatever the button says.
+    `bulk` is False where it is for one row at a time, such as one whose answer shows a secret once.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Action:
     operation: str = "edit"
     confirm: str = ""
     applies: Callable[[Mapping[str, Any]], bool] = lambda row: True
+    bulk: bool = True
 
     def __post_init__(self) -> None:
         check_name(self, self.name)

@@ -46,10 +46,9 @@ def _lines() -> Iterator[Line]:
         yield _trouble("stranded", "job waits without a robot", "jobs wait without a robot")
         yield _trouble("overdue", "job runs past its time", "jobs run past their time")
     if can("robots:view"):
-        offline = select(Robot.id).where(Robot.status == "offline", Robot.last_heartbeat.is_not(None))
-        yield Line(
-            _count(offline), "robot is offline", "robots are offline", "/ui/robots/?status=offline&seen_only=true"
-        )
+        silent = select(Robot.id).where(Robot.status == "offline", Robot.last_heartbeat.is_not(None))
+        address = "/ui/robots/?status=offline&seen_only=true"
+        yield Line(_count(silent), "robot fell silent", "robots fell silent", address)
         draining = select(Robot.id).where(Robot.is_draining)
         yield Line(
             _count(draining), "robot is draining", "robots are draining", "/ui/robots/?draining_only=true", "wait"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bvo.entities import everything, search
-from bvo_hookspecs import EntityType, NavItem
+from bvo_hookspecs import Action, EntityType, NavItem
 
 from .models import Machine
 from .schemas import MachineIn, MachineOut
@@ -20,6 +20,15 @@ MACHINE = EntityType(
     scope=everything,
     columns=("id", "name", "mode", "status", "robot_count", "last_seen_at"),
     filters=(search(Machine.name),),
+    actions=(
+        Action(
+            name="renew_key",
+            label="Renew key",
+            confirm="Make a new key? No robot can register with the old one any more; those that have, go on.",
+            applies=lambda row: row["mode"] == "runner",
+            bulk=False,
+        ),
+    ),
     secrets=frozenset({"machine_key"}),
     nav=NavItem(name="machines", label="Machines", order=50),
 )

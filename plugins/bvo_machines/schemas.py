@@ -21,7 +21,7 @@ class MachineOut(Schema):
     robot_count = fields.Integer(dump_default=0)
     machine_key = fields.String(
         metadata={
-            "description": "Shown once, when a machine of the mode runner is created",
+            "description": "Shown once, when a machine of the mode runner is created or gets a new key",
             "example": "bvom_0123456789abcdef",
             "x_optional": 201,
         }

@@ -13,7 +13,9 @@ from .service import RobotService
 
 SEEN = Filter(
     name="seen_only",
-    field=fields.Boolean(metadata={"description": "Only those that were heard of at least once"}),
+    field=fields.Boolean(
+        metadata={"label": "Heard of before", "description": "Only those that were heard of at least once"}
+    ),
     apply=lambda query, value: query.where(Robot.last_heartbeat.is_not(None)) if value else query,
 )
 ROBOT = EntityType(

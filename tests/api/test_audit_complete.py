@@ -211,7 +211,7 @@ def things(trail: Trail, admin: Api) -> None:
 
 def work(trail: Trail, admin: Api) -> None:
     process = admin.a_process()
-    key = admin.ok(admin.post("/api/machines", {"name": "HOST-1"}))["machine_key"]
+    machine = admin.ok(admin.post("/api/machines", {"name": "HOST-1"}))["id"]
     admin.ok(admin.post("/api/assets", {"name": "api-key", "type": "secret", "value": "canary"}))
     prepared = ("package.create", "process.create", "machine.create", "asset.create")
     job = admin.post("/api/jobs", {"process_id": process["id"]})
@@ -221,6 +221,9 @@ def work(trail: Trail, admin: Api) -> None:
     trail.step("POST /api/jobs/<id>/cancel", admin.post(f"{path}/cancel"), "job.canceled")
     trail.step("POST /api/jobs/<id>/retry", admin.post(f"{path}/retry"), "job.create")
 
+    renewed = admin.post(f"/api/machines/{machine}/renew_key")
+    trail.step("POST /api/machines/<id>/renew_key", renewed, "machine.key_renewed")
+    key = renewed.get_json()["machine_key"]
     anonymous, proof = Api(admin.client), {"X-Machine-Key": key}
     for actions in (["robot.create", "robot.online"], ["robot.registered"]):
         answer = anonymous.post("/api/runner/register-robot", {"name": "robot-9"}, headers=proof)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from support.api import Api
 from support.problems import refused
 from support.state import State
@@ -17,6 +19,28 @@ def test_a_key_is_shown_once_and_kept_as_a_digest(admin: Api, state: State) -> N
 
 def test_a_machine_of_mode_agent_has_no_key(admin: Api) -> None:
     assert "machine_key" not in admin.ok(admin.post("/api/machines", {"name": "HOST-1", "mode": "agent"}))
+
+
+def test_a_new_key_ends_the_old_one_and_no_robot(admin: Api, anonymous: Api, state: State) -> None:
+    made = admin.ok(admin.post("/api/machines", {"name": "HOST-1"}))
+    old, path = made["machine_key"], f"/api/machines/{made['id']}"
+
+    def registered(name: str, key: str) -> Any:
+        return anonymous.post("/api/runner/register-robot", {"name": name}, headers={"X-Machine-Key": key})
+
+    robot = admin.ok(registered("robot-1", old))
+    new = admin.ok(admin.post(f"{path}/renew_key"))["machine_key"]
+    refused(registered("robot-2", old), 401, "machine key")
+    assert admin.ok(registered("robot-2", new))
+    assert admin.ok(admin.as_robot(robot["api_token"]).post("/api/runner/heartbeat", {}))
+    assert new not in str(state.everything()) + str(admin.ok(admin.get(path)))
+    assert admin.ok(admin.get("/api/audit?action=machine.key_renewed"))["total"] == 1
+
+
+def test_what_has_no_key_gets_none(admin: Api, state: State) -> None:
+    machine = admin.ok(admin.post("/api/machines", {"name": "HOST-1", "mode": "agent"}))
+    with state.unchanged():
+        refused(admin.post(f"/api/machines/{machine['id']}/renew_key"), 409, "HOST-1 has no key")
 
 
 def test_bad_input_is_refused(admin: Api, state: State) -> None:

@@ -164,6 +164,31 @@ def test_a_new_emitter_gets_what_happens_from_the_first_start_with_it(
     assert good.names == ["before any worker ran", "later"]
 
 
+def test_servers_that_start_at_the_same_time_enroll_a_new_emitter_once(
+    site: Site, make_app: Callable[..., Flask], good: Emitter
+) -> None:
+    site.plug("emitters", webhook_emitters=[good.record("good")])
+    app, start, errors = make_app(), threading.Barrier(4), []
+
+    def begin() -> None:
+        try:
+            with app.app_context():
+                db.session.connection()
+                start.wait()
+                delivery.enroll()
+        except Exception as error:
+            errors.append(error)
+
+    servers = [threading.Thread(target=begin) for _ in range(4)]
+    for server in servers:
+        server.start()
+    for server in servers:
+        server.join()
+    with app.app_context():
+        names = list(db.session.scalars(select(EventConsumer.name)))
+    assert (errors, names.count("emitter:good")) == ([], 1)
+
+
 def test_a_failing_emitter_gets_the_event_again_later_and_the_others_get_it_once(
     emitting: Flask, good: Emitter, bad: Emitter
 ) -> None:
@@ -329,8 +354,10 @@ def test_the_events_of_a_worker_that_died_are_delivered_by_another_after_its_lea
 
 
 def test_a_worker_that_took_too_long_moves_nothing_on_any_more(
-    plugged: Callable[..., Flask], good: Emitter, caplog: pytest.LogCaptureFixture
+    plugged: Callable[..., Flask], good: Emitter, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(delivery, "SAVE_SECONDS", 0)
+
     def hangs(event: Event) -> None:
         good.deliver(event)
         if len(good.got) == 1:  # until another worker has taken over
@@ -379,6 +406,20 @@ def test_an_external_sink_gets_every_event_and_is_tried_again(plugged: Callable[
     make_due()
     deliver()
     assert sorted(sink.names) == ["something else", "tower"]
+
+
+def test_what_is_delivered_is_kept_from_time_to_time_and_not_each_time(
+    sqlite_app: Callable[..., Flask], site: Site, good: Emitter
+) -> None:
+    commits: list[int] = []
+    site.plug("emitters", webhook_emitters=[good.record("good")])
+    with sqlite_app().app_context():
+        delivery.enroll()
+        for number in range(50):
+            happen(f"wall {number}")
+        sql_events.listen(db.engine, "commit", lambda connection: commits.append(1))
+        deliver()
+        assert (len(good.got), len(commits) < 10) == (50, True)
 
 
 def test_what_a_consumer_still_needs_is_told(emitting: Flask, bad: Emitter) -> None:

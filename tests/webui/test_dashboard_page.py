@@ -63,7 +63,7 @@ def test_what_needs_a_person_is_said_with_its_number_and_list(
         "1 job failed in 24 hours",
         "1 job waits too long",
         "1 job waits without a robot",
-        "1 robot is offline",
+        "1 robot fell silent",
     ]
 
 

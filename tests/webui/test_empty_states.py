@@ -122,6 +122,17 @@ def test_a_new_machines_page_starts_a_robot_with_the_key_that_it_shows(
     assert "bvom_" not in agent.text, "it has no key"
 
 
+def test_a_machines_new_key_is_shown_once_and_never_in_bulk(admin: Api, signed_in: Browser, state: State) -> None:
+    for name, mode in (("HOST-1", "runner"), ("HOST-2", "agent")):
+        admin.ok(admin.post("/api/machines", {"name": name, "mode": mode}))
+    page = signed_in.send(signed_in.form("/ui/machines/1", "/ui/machines/1/renew_key"), 200)
+    (key,) = set(re.findall(r"bvom_[\w-]+", page.text))
+    assert f"echo {key} &gt; machine.key" in page.text
+    assert key not in str(state.everything()) + signed_in.get("/ui/machines/1").text
+    assert "renew_key" not in signed_in.get("/ui/machines/2").text + signed_in.get("/ui/machines/").text
+    assert signed_in.get("/ui/machines/bulk?action=renew_key&id=1", 404)
+
+
 def test_panels_without_anything_say_what_to_do(admin: Api, signed_in: Browser) -> None:
     process = admin.a_process()
     page = signed_in.get(f"/ui/processes/{process['id']}").text

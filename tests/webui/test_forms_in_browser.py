@@ -95,11 +95,11 @@ def test_a_file_that_is_no_package_is_refused_where_it_was_chosen(visit: Callabl
 
 def test_the_first_field_that_is_wrong_has_the_focus(visit: Callable[..., Page]) -> None:
     page = visit("/ui/users/new")
-    page.get_by_label("Username").fill("not a name")
+    page.get_by_label("User name").fill("not a name")
     page.get_by_label("E-mail").fill("x@example.com")
     page.get_by_label("Password").fill("short")
     submit(page)
-    expect(page.get_by_label("Username")).to_be_focused()
+    expect(page.get_by_label("User name")).to_be_focused()
     expect(page.get_by_label("E-mail")).to_have_value("x@example.com")
     expect(page.get_by_label("Password")).to_have_value("")
     page.get_by_role("alert").get_by_role("link", name="Password").click()

@@ -31,7 +31,7 @@ def template_of(entity: EntityType) -> str:
 
 
 def created_template_of(entity: EntityType) -> str:
-    """What shows a new row's secrets, this once: the service may have a template of its own, which extends ours."""
+    """What shows a row's new secrets, this once: the service may have a template of its own, which extends ours."""
     return str(getattr(entity.service, "created_template", CREATED_TEMPLATE))
 
 

@@ -96,7 +96,7 @@ def _deed(entity: EntityType, name: str) -> Deed:
     if name == "delete" and entity.has("delete"):
         access.require(f"{entity.plural}:delete")
     for action in entity.actions:
-        if action.name == name:
+        if action.name == name and action.bulk:
             access.require(f"{entity.plural}:{action.operation}")
     raise NotFound(f"{entity.label} has no action {name!r}.")
 

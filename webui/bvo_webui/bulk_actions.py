@@ -70,6 +70,7 @@ def deeds(entity: EntityType) -> list[Deed]:
             applies=action.applies,
         )
         for action in entity.actions
+        if action.bulk
     ]
     if entity.has("delete"):
         every.append(Deed(name="delete", label="Delete", permission=f"{entity.plural}:delete", removes=True))

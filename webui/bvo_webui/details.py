@@ -15,6 +15,7 @@ from bvo import access, registry
 from bvo.access import requires
 
 from . import errors, parts
+from .beginnings import created_template_of
 from .headers import fragment
 from .offers import visible
 from .records import Button, Record, load
@@ -97,6 +98,11 @@ def act(entity: str, row_id: int, action: str) -> Response:
     errors.show_on(lambda problem: _shown(load(record.entity, row_id), problem))
     access.require(button.permission)
     outcome = getattr(registry.current().service(record.entity.service), action)(row_id)
+    if isinstance(outcome, record.entity.model):
+        changed = Record(record.entity, record.entity.read_schema().dump(outcome))
+        if changed.once:
+            title = f"{record.heading}: “{button.label}” is done"
+            return make_response(render_template(created_template_of(record.entity), record=changed, title=title))
     flash(_told(record, button, outcome))
     return redirect(list_url(record.entity) if button.removes else record.url)
 

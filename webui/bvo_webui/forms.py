@@ -45,9 +45,9 @@ def create(entity: str) -> Response:
     except (ValidationError, UnprocessableEntity) as error:
         return make_response(_new_page(kind, form.refused(error)), 422)
     record = Record(kind, kind.read_schema().dump(row))
-    once = {name: record.row[name] for name in kind.secrets if record.row.get(name) and not hasattr(kind.model, name)}
-    if once:
-        return make_response(render_template(beginnings.created_template_of(kind), record=record, once=once))
+    if record.once:
+        title = f"{record.heading} was created"
+        return make_response(render_template(beginnings.created_template_of(kind), record=record, title=title))
     flash(Markup("{} {} was created.").format(kind.label, record.link))
     return _on_to(record.url)
 

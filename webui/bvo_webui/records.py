@@ -81,6 +81,12 @@ class Record:
     def list_title(self) -> str:
         return title_of(self.entity)
 
+    @property
+    def once(self) -> dict[str, Any]:
+        """The secrets that are shown this once, by name: no column has them."""
+        shown = ((name, self.row.get(name)) for name in self.entity.secrets if not hasattr(self.entity.model, name))
+        return {name: value for name, value in shown if value}
+
     @cached_property
     def values(self) -> list[Value]:
         (row,) = with_names([self.row], self.row)

@@ -172,7 +172,7 @@ def _action(blueprint: Blueprint, entity: EntityType, service: Any, action: Acti
             row = run(row_id)
         return answer(entity, row)
 
-    view.__doc__ = f"{action.label} a {entity.label.lower()}"
+    view.__doc__ = f"{action.label} (one {entity.label.lower()})"
     return view
 
 

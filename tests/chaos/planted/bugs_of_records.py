@@ -57,7 +57,7 @@ def events_untold(patch: Patch) -> None:
 @bug
 def events_told_backwards(patch: Patch) -> None:
     """What happened last is told first."""
-    before = patch.set("bvo.delivery:_read", lambda *where, limit: before(*where, limit=limit)[::-1])
+    before = patch.set("bvo.event_log:read", lambda *where, limit: before(*where, limit=limit)[::-1])
 
 
 @bug

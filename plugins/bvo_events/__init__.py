@@ -1,0 +1,28 @@
+"""The event log for programs: they read it at their own pace, and miss nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from bvo_hookspecs import Artifact, PluginInfo, hookimpl
+
+if TYPE_CHECKING:
+    from flask import Blueprint
+
+
+@hookimpl
+def plugin_info() -> PluginInfo:
+    return PluginInfo(name="events", summary="The event log, for programs that read it", requires=("settings",))
+
+
+@hookimpl
+def artifacts() -> Iterable[Artifact]:
+    return [Artifact(name="events", label="Event log")]
+
+
+@hookimpl
+def blueprints() -> Iterable[Blueprint]:
+    from .api import blueprint
+
+    return [blueprint]

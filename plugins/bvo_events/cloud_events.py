@@ -1,0 +1,84 @@
+"""Events as CloudEvents 1.0, the way in which they leave the product."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any
+
+from bvo_hookspecs import Event
+
+MAX_BYTES = 20_000
+"""Of an event's JSON. What takes the most is left out of a longer one, and named."""
+PARTS = ("entity", "previous", "metadata")
+
+
+def cloud_event(event: Event, source: str) -> dict[str, Any]:
+    """The event; `source` is the address of this installation. `previous` has what a change has changed, as it was."""
+    deleted = event.after is None
+    told = {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": source,
+        "type": event.type,
+        "subject": f"{event.entity_type}/{event.entity_id}",
+        "time": event.occurred_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "datacontenttype": "application/json",
+        "data": {
+            "entity": dict(event.before or {}) if deleted else dict(event.after or {}),
+            "previous": None if deleted or event.before is None else dict(event.before),
+            "metadata": dict(event.metadata),
+            "actor": {"kind": event.actor_kind, "id": event.actor_id, "name": event.actor_name},
+            "message": event.message,
+            "omitted": [],
+        },
+    }
+    _shorten(told)
+    return told
+
+
+def _shorten(told: dict[str, Any]) -> None:
+    """Leave out the largest fields until it is short enough; `omitted` names them, e.g. `entity.result`."""
+    data, excess = told["data"], size(told) - MAX_BYTES
+    if excess <= 0:
+        return
+    fields = [(size(value), part, name) for part in PARTS for name, value in (data[part] or {}).items()]
+    for taken, part, name in sorted(fields, reverse=True):
+        data[part][name] = None
+        data["omitted"].append(f"{part}.{name}")
+        excess -= taken - len(f'"{part}.{name}", null')
+        if excess <= 0:
+            return
+
+
+def size(value: Any) -> int:
+    """The bytes that it takes as JSON."""
+    return len(json.dumps(value, ensure_ascii=False).encode())
+
+
+def matches(patterns: list[str], event_type: str) -> bool:
+    """Whether the type is one of `job.completed`, `job.*`, `*`; no pattern at all means every type."""
+    entity = event_type.partition(".")[0]
+    return not patterns or not {event_type, f"{entity}.*", "*"}.isdisjoint(patterns)
+
+
+def example() -> Mapping[str, Any]:
+    """For the API's description."""
+    return {
+        "specversion": "1.0",
+        "id": "01978f3a-5c00-7000-8000-0123456789ab",
+        "source": "https://bvo.example.com",
+        "type": "job.completed",
+        "subject": "job/17",
+        "time": "2026-11-02T08:30:00Z",
+        "datacontenttype": "application/json",
+        "data": {
+            "entity": {"id": 17, "status": "completed"},
+            "previous": {"status": "running"},
+            "metadata": {},
+            "actor": {"kind": "robot", "id": 3, "name": "robot-1"},
+            "message": 'Job "Daily report #17": completed. By Robot robot-1.',
+            "omitted": [],
+        },
+    }
