@@ -234,7 +234,8 @@ class _Turn:
         """What these events are about, as far as it is held."""
         ids = {event.entity_id for _, event in events}
         held = select(HeldEvents.entity_type, HeldEvents.entity_id).where(HeldEvents.entity_id.in_(ids))
-        return {tuple(row) for row in db.session.execute(held.where(HeldEvents.consumer_id == self._id))}
+        rows = db.session.execute(held.where(HeldEvents.consumer_id == self._id))
+        return {(entity_type, entity_id) for entity_type, entity_id in rows}
 
     def _move(self, position: int, *held: HeldEvents) -> None:
         with self._leased(position=position) as session:
