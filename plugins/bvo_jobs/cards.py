@@ -17,7 +17,7 @@ from bvo_robots.models import Robot
 from . import hours
 from .models import Job
 
-RANGES = {"24h": ("24 hours", 24, 1), "7d": ("7 days", 168, 2), "30d": ("30 days", 720, 6)}
+RANGES = {"24h": ("24 hours", 24, 1), "7d": ("7 days", 168, 2), "30d": ("30 days", 720, 12)}
 """What the chart can show: its name, how many hours, and how many of them are one bar."""
 ROBOTS, JOBS_OF_A_ROBOT = 8, 200
 SLOT = timedelta(minutes=10)

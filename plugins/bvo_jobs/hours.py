@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from urllib.parse import urlencode
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -58,10 +57,11 @@ def ended(since: datetime) -> dict[datetime, Counter[str]]:
     return found
 
 
-def url(since: datetime, until: datetime | None = None, **more: object) -> str:
-    """The list of the jobs that ended since then, or until then."""
+def url(since: datetime, until: datetime | None = None, **more: str | int) -> str:
+    """The list of the jobs that ended since then, or until then. `more` are filters with plain words."""
     times = {"finished_from": since, **({"finished_before": until} if until else {})}
-    return f"/ui/jobs/?{urlencode({**more, **{name: f'{at:%Y-%m-%dT%H:%M}' for name, at in times.items()}}, safe=':')}"
+    parts = [f"{name}={value}" for name, value in more.items()]
+    return "/ui/jobs/?" + "&".join([*parts, *(f"{name}={at:%Y-%m-%dT%H:%M}" for name, at in times.items())])
 
 
 def _hours(since: datetime, until: datetime) -> Iterable[datetime]:
