@@ -74,7 +74,7 @@ class RoleOut(Schema):
 
 
 class UserIn(Schema):
-    username = fields.String(required=True, validate=USERNAME, metadata={"label": "User name", "example": "ada"})
+    username = fields.String(required=True, validate=USERNAME, metadata={"example": "ada"})
     email = fields.Email(allow_none=True, validate=validate.Length(max=254), metadata={"example": "ada@example.com"})
     full_name = fields.String(allow_none=True, validate=validate.Length(max=200))
     organization = fields.String(allow_none=True, validate=validate.Length(max=200))
@@ -97,7 +97,7 @@ class UserIn(Schema):
 
 class UserOut(Schema):
     id = fields.Integer()
-    username = fields.String(metadata={"label": "User name", "example": "ada"})
+    username = fields.String(metadata={"example": "ada"})
     email = fields.String(allow_none=True, metadata={"example": "ada@example.com"})
     full_name = fields.String(allow_none=True, metadata={"example": "Ada Lovelace"})
     organization = fields.String(allow_none=True, metadata={"example": "Example Ltd"})

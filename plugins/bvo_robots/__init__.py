@@ -53,7 +53,7 @@ def settings_groups() -> Iterable[SettingsGroup]:
         name="robot_offline_seconds",
         field=fields.Integer(strict=True, validate=validate.Range(15, 3600)),
         default=60,
-        unit="s",
+        unit="seconds",
         help="A robot that was not heard of for this long counts as offline.",
     )
     return [SettingsGroup(name="jobs", label="Jobs", settings=(offline,))]

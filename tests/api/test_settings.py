@@ -182,7 +182,7 @@ def test_the_schema_tells_type_limits_default_unit_and_help(admin: Api, app: Fla
     described = admin.ok(admin.get("/api/settings-schema"))
     lease = described["jobs"]["properties"]["lease_seconds"]
     assert (lease["type"], lease["minimum"], lease["maximum"]) == ("integer", 15, 3600)
-    assert (lease["default"], lease["x-unit"]) == (60, "s")
+    assert (lease["default"], lease["x-unit"]) == (60, "seconds")
     password = described["email"]["properties"]["smtp_password"]
     assert (password["type"], password["format"]) == (["string", "null"], "password")
     assert described["email"]["title"] == "E-mail"
