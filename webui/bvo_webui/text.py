@@ -13,7 +13,8 @@ from markupsafe import Markup, escape
 
 DASH = "\N{EN DASH}"
 ACRONYMS = "api id ip json mfa os sdk smtp starttls tls url"
-SPELLINGS = {"email": "E-mail", "username": "user name", "sha256": "SHA-256", **{word: word.upper() for word in ACRONYMS.split()}}
+SPELLINGS = {word: word.upper() for word in ACRONYMS.split()}
+SPELLINGS |= {"email": "E-mail", "username": "user name", "sha256": "SHA-256"}
 TONES = {
     "good": "completed succeeded success successful online active enabled ok healthy delivered ready available loaded",
     "bad": "failed error errored lost unhealthy expired rejected crashed dead timed_out",
