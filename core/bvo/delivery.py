@@ -33,7 +33,8 @@ BATCH = 100
 """Events that one consumer gets before it is the next one's turn."""
 LOOK = 1000
 """So many events are looked at to find those that the consumer wants."""
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=30)
+"""Longer than any call should take. So long others wait for a worker that was killed at its work."""
 HORIZON_SECONDS = 0.1
 """So long a worker waits for transactions to end that may have older events."""
 FIRST_RETRY_SECONDS = 2
@@ -148,6 +149,9 @@ class _Turn:
 
     def take(self, end: int) -> int:
         """Serve it up to the place `end`, where nobody else does; returns how many events it is done with."""
+        consumer = self._consumer
+        if self._observers.is_paused(consumer.plugin, consumer.name):
+            return 0
         due = select(HeldEvents.id).where(*self._due()).exists()
         free = or_(EventConsumer.lease_hash.is_(None), leases.expired(EventConsumer))
         eligible = (EventConsumer.id == self._id, free, or_(EventConsumer.position < end, due))
@@ -161,11 +165,11 @@ class _Turn:
             return 0
         self._token = lease.token
         try:
-            return self._retry() + self._follow(end)
+            return self._follow(end) + self._retry()
         except ObserverPaused:
             return 0
         except _LeaseLost:
-            log.warning("%s took too long for an event: another worker goes on", self._consumer.name)
+            log.warning("%s took too long for an event: another worker goes on", consumer.name)
             return 0
         finally:
             self._give_back()
@@ -175,31 +179,40 @@ class _Turn:
         return HeldEvents.consumer_id == self._id, HeldEvents.available_at <= utcnow()
 
     def _retry(self) -> int:
-        """Try again what has failed; returns how many events are done with."""
+        """Try again what has failed, up to the first that fails once more; returns how many events are done with.
+
+        Each has its own time to be tried again, so its failures open no breaker: what is not held would wait, too.
+        """
         columns = (HeldEvents.id, HeldEvents.entity_type, HeldEvents.entity_id, HeldEvents.since, HeldEvents.attempt)
         due = select(*columns).where(*self._due()).order_by(HeldEvents.available_at).limit(BATCH)
-        return sum(self._release(*held) for held in db.session.execute(due).all())
+        count = 0
+        for held in db.session.execute(due).all():
+            done, error = self._release(*held)
+            count += done
+            if error:
+                break
+        return count
 
-    def _release(self, held_id: int, entity_type: str, entity_id: str, since: int, attempt: int) -> int:
-        """Hand over what is held of one entity, up to the next failure."""
+    def _release(self, held_id: int, entity_type: str, entity_id: str, since: int, attempt: int) -> tuple[int, str]:
+        """Hand over what is held of one entity: how many events, and what went wrong then."""
         passed = select(EventConsumer.position).where(EventConsumer.id == self._id).scalar_subquery()
         about = (LoggedEvent.entity_id == entity_id, LoggedEvent.entity_type == entity_type)
         waiting = event_log.read(*about, LoggedEvent.id >= since, LoggedEvent.id <= passed, limit=BATCH)
         held = update(HeldEvents).where(HeldEvents.id == held_id)
         for done, (place, event) in enumerate(waiting):
-            if error := self._hand_over(event):
+            if error := self._hand_over(event, self._observers.attempt):
                 wait = leases.backoff(FIRST_RETRY_SECONDS, attempt + 1)
                 with self._leased() as session:
                     again = {"attempt": attempt + 1, "available_at": utcnow() + wait, "last_error": error}
                     session.execute(held.values(since=place, **again))
-                return done
+                return done, error
             attempt = 0
             with self._leased() as session:
                 session.execute(held.values(since=place + 1, attempt=attempt))
         if len(waiting) < BATCH:
             with self._leased() as session:
                 session.execute(delete(HeldEvents).where(HeldEvents.id == held_id))
-        return len(waiting)
+        return len(waiting), ""
 
     def _follow(self, end: int) -> int:
         """Hand over what follows in the log; returns how many events are done with."""
@@ -219,7 +232,7 @@ class _Turn:
         try:
             for place, event in events:
                 about = (event.entity_type, event.entity_id)
-                if about not in held and (error := self._hand_over(event)):
+                if about not in held and (error := self._hand_over(event, self._observers.call)):
                     held.add(about)
                     self._move(place, self._hold(event, place, error))
                 elif time.monotonic() >= save_at:
@@ -250,18 +263,18 @@ class _Turn:
                 self._accepted[event_type] = True
         return self._accepted[event_type]
 
-    def _hand_over(self, event: Event) -> str | None:
+    def _hand_over(self, event: Event, call: Callable[..., Any]) -> str:
         """What went wrong. `accepts` has a breaker of its own: its success must not hide that `take` always fails."""
         name, plugin = self._consumer.name, self._consumer.plugin
         try:
             with current_app.app_context():  # a session of its own: what one consumer leaves broken harms no other
-                if self._observers.call(plugin, f"{name}.accepts", self._consumer.accepts, event.type):
-                    self._observers.call(plugin, name, self._consumer.take, event)
+                if call(plugin, f"{name}.accepts", self._consumer.accepts, event.type):
+                    call(plugin, name, self._consumer.take, event)
         except ObserverPaused:
             raise
         except ObserverFailed as failure:
             return str(failure)
-        return None
+        return ""
 
     def _hold(self, event: Event, place: int, error: str) -> HeldEvents:
         about = {"consumer_id": self._id, "entity_type": event.entity_type, "entity_id": event.entity_id}

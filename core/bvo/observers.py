@@ -65,7 +65,7 @@ class Observers:
         """Call `function` on behalf of `plugin`; `name` is the record's. Returns what it returns."""
         breaker = self._breakers.setdefault((plugin.name, name), _Breaker())
         started = time.monotonic()
-        if started < breaker.open_until:
+        if self.is_paused(plugin, name):
             raise ObserverPaused(f"{name} of the plugin {plugin.name} failed {FAILURES} times and is paused")
         try:
             answer = self.attempt(plugin, name, function, *args)
@@ -77,6 +77,11 @@ class Observers:
         else:
             breaker.failures = 0
         return answer
+
+    def is_paused(self, plugin: PluginInfo, name: str) -> bool:
+        """Whether `call` would leave it alone now."""
+        breaker = self._breakers.get((plugin.name, name))
+        return breaker is not None and time.monotonic() < breaker.open_until
 
     def attempt(self, plugin: PluginInfo, name: str, function: Callable[..., Any], *args: Any) -> Any:
         """As `call`, and never left alone: for what is called in its own time, which others may depend on."""

@@ -270,6 +270,29 @@ def test_an_emitter_that_fails_five_times_in_a_row_is_left_alone_and_loses_nothi
     assert held() == []
 
 
+def test_what_is_held_and_fails_again_keeps_nothing_else_waiting(plugged: Callable[..., Flask], good: Emitter) -> None:
+    """Ten poisoned events, whose time has come at once, are more failures in a row than a breaker allows."""
+
+    def deliver_some(event: Event) -> None:
+        if event.entity_name.startswith("poison"):
+            raise ConnectionError("receiver is down")
+        good.deliver(event)
+
+    plugged(WebhookEmitter(name="some", deliver=deliver_some, accepts=good.accepts))
+    for number in range(10):
+        happen(f"poison {number}")
+        happen(f"wall {number}")
+    observers, horizon = Observers(), Horizon()
+    delivery.dispatch(observers, horizon)
+    assert len(good.got) == len(held()) == 10
+    for number in range(10, 20):
+        make_due()
+        happen(f"wall {number}")
+        delivery.dispatch(observers, horizon)
+        assert good.names[-1] == f"wall {number}"
+    assert sum(row.attempt for row in held()) == 20, "one is tried again at a time"
+
+
 def test_an_emitter_that_can_not_say_what_it_accepts_gets_the_event_later(
     plugged: Callable[..., Flask], good: Emitter
 ) -> None:
