@@ -20,7 +20,7 @@ from . import indexes
 from .indexes import Conditions, Way
 from .orders import Order
 
-IN_AN_INDEX, IN_A_ROW, APART = 30_000, 15_000, 3_000
+IN_AN_INDEX, IN_A_ROW, APART = 15_000, 10_000, 2_500
 """Rows that one answer looks through at most: where an index has all that is asked of them, where they lie one behind
 the other, and where an index leads to each."""
 
