@@ -270,6 +270,6 @@ def test_plugins_find_the_service_of_another_one(app: Flask) -> None:
 def test_the_documentation_names_every_operation_of_the_type(app: Flask) -> None:
     paths = app.extensions["flask-smorest"]["apis"][""]["ext_obj"].spec.to_dict()["paths"]
     assert set(paths["/api/things/{row_id}"]) >= {"get", "put", "delete"}
-    assert paths["/api/things/{row_id}/paint"]["post"]["summary"] == "Paint a thing"
+    assert paths["/api/things/{row_id}/paint"]["post"]["summary"] == "Paint (one thing)"
     parameters = {p["name"] for p in paths["/api/things"]["get"]["parameters"] if "name" in p}
     assert {"search", "colour", "done", "page", "page_size", "after"} <= parameters
