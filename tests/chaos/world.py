@@ -188,7 +188,7 @@ class World:
         newest = select(func.max(LoggedEvent.id)).scalar_subquery()
         behind = select(EventConsumer.id).where(mine, EventConsumer.position < newest)
         held = select(HeldEvents.id).join(EventConsumer).where(mine)
-        self.wait("the listener", lambda: not self.tables.ask(behind) and not self.tables.ask(held), 2 * PAUSE_SECONDS)
+        self.wait("the listener", lambda: not self.tables.ask(behind) and not self.tables.ask(held), 5 * PAUSE_SECONDS)
 
     def variables(self) -> dict[str, Any]:
         """The environment of server and workers."""
