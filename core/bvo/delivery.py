@@ -35,8 +35,6 @@ LOOK = 1000
 """So many events are looked at to find those that the consumer wants."""
 LEASE = timedelta(seconds=30)
 """Longer than any call should take. So long others wait for a worker that was killed at its work."""
-HORIZON_SECONDS = 0.1
-"""So long a worker waits for transactions to end that may have older events."""
 FIRST_RETRY_SECONDS = 2
 SAVE_SECONDS = 0.2
 """So often a worker keeps how far it got: each time it waits for the disk."""
@@ -95,7 +93,7 @@ def dispatch(observers: Observers, horizon: Horizon) -> int:
     consumers = _consumers()
     if not consumers:
         return 0
-    end, places = horizon.look(HORIZON_SECONDS), _places(consumers)
+    end, places = horizon.look(event_log.HORIZON_SECONDS), _places(consumers)
     enrolled = [(consumer, places[consumer.name][0]) for consumer in consumers if consumer.name in places]
     return sum(_Turn(consumer, row_id, observers).take(end) for consumer, row_id in enrolled)
 
@@ -217,14 +215,11 @@ class _Turn:
     def _follow(self, end: int) -> int:
         """Hand over what follows in the log; returns how many events are done with."""
         position = db.session.scalar(select(EventConsumer.position).where(EventConsumer.id == self._id)) or 0
-        look = select(LoggedEvent.id, LoggedEvent.type).where(LoggedEvent.id > position, LoggedEvent.id <= end)
-        seen = db.session.execute(look.order_by(LoggedEvent.id).limit(LOOK)).all()
-        wanted = [row.id for row in seen if self._wants(row.type)]
-        self._hand_over_all(event_log.read(LoggedEvent.id.in_(wanted[:BATCH]), limit=BATCH), position)
-        passed = [row.id for row in seen if len(wanted) <= BATCH or row.id <= wanted[BATCH - 1]]
-        if passed:
-            self._move(passed[-1])
-        return len(passed)
+        stretch = event_log.follow(position, end, self._wants, most=BATCH, look=LOOK)
+        self._hand_over_all(stretch.events, position)
+        if stretch.length:
+            self._move(stretch.end)
+        return stretch.length
 
     def _hand_over_all(self, events: Sequence[tuple[int, Event]], position: int) -> None:
         """Hand over what is not held. The place is kept from time to time: a worker that dies has some come again."""

@@ -1,4 +1,4 @@
-"""Denied actions: every 403 of somebody who is known is an event, `access.denied`, in the audit log and the outbox.
+"""Denied actions: every 403 of somebody who is known is an event, `access.denied`.
 
 Who is not known leaves none: a 401 tells of no one, and neither does a form that another site sent (CSRF). A client
 that repeats what it may not do leaves one event a minute for each method, route and permission, by each web process.

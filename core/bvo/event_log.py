@@ -6,6 +6,8 @@ Rows are added and, when they are old, removed; they never change.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
@@ -22,6 +24,8 @@ OF_USERS = text("actor_user_id IS NOT NULL")
 USERS = ("user", "token", "sdk")
 """Kinds of actors whose id is that of a user."""
 LOOK_SECONDS = 0.005
+HORIZON_SECONDS = 0.1
+"""So long a reader waits for transactions to end that may have older events."""
 
 
 class LoggedEvent(Base):
@@ -120,6 +124,26 @@ def event_of(row: LoggedEvent | Row[Any]) -> Event:
         after=row.after_data,
         metadata=row.details or {},
     )
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The wanted events of a part of the log, with their places. `end` is how far it goes, over `length` events."""
+
+    events: list[tuple[int, Event]]
+    end: int
+    length: int
+
+
+def follow(after: int, until: int, wants: Callable[[str], bool], *, most: int, look: int) -> Stretch:
+    """What comes behind the place `after`: the first `most` events whose types are wanted, out of `look` at most."""
+    types = select(LoggedEvent.id, LoggedEvent.type).where(LoggedEvent.id > after, LoggedEvent.id <= until)
+    seen = db.session.execute(types.order_by(LoggedEvent.id).limit(look)).all()
+    wanted = [row.id for row in seen if wants(row.type)]
+    if len(wanted) > most:
+        seen = [row for row in seen if row.id <= wanted[most - 1]]
+    end = seen[-1].id if seen else after
+    return Stretch(read(LoggedEvent.id.in_(wanted[:most]), limit=most), end, len(seen))
 
 
 def read(*where: ColumnElement[bool], limit: int) -> list[tuple[int, Event]]:

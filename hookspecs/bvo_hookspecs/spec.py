@@ -94,7 +94,7 @@ def auth_providers() -> Iterable[AuthProvider]:  # type: ignore[empty-body]
 
 @hookspec
 def audit_sinks() -> Iterable[AuditSink]:  # type: ignore[empty-body]
-    """Add places that the audit trail goes to. Those outside the transaction are observers: they slow nobody."""
+    """Add places that the audit trail goes to, beside the event log. Observers: a failing one is tried again later."""
 
 
 @hookspec

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import select
 
 from bvo import event_log, settings
-from bvo.database import db
-from bvo.event_log import Horizon, LoggedEvent
+from bvo.event_log import Horizon
 
 from .cloud_events import cloud_event, matches
 
 LATEST = "latest"
 LOOK = 5_000
 """So many events are looked at to find those of the wanted types, before the answer says how far it got."""
-HORIZON_SECONDS = 0.1
-"""So long a reader waits for transactions to end that may have older events."""
 SOURCE = "bv-orchestrator"
 """Where the setting `general.public_url` is empty."""
 
@@ -27,16 +24,12 @@ def pull(after: str, patterns: list[str], size: int) -> dict[str, Any]:
 
     An event is there as soon as no other one can appear before it. So whoever goes on from `next` misses none.
     """
-    end = _horizon().look(HORIZON_SECONDS)
+    end = _horizon().look(event_log.HORIZON_SECONDS)
     start = end if after == LATEST else int(after)
-    look = select(LoggedEvent.id, LoggedEvent.type).where(LoggedEvent.id > start, LoggedEvent.id <= end)
-    seen = db.session.execute(look.order_by(LoggedEvent.id).limit(LOOK)).all()
-    wanted = [row.id for row in seen if matches(patterns, row.type)]
-    last = seen[-1].id if seen else start
-    following = wanted[size - 1] if len(wanted) > size else last
+    stretch = event_log.follow(start, end, partial(matches, patterns), most=size, look=LOOK)
     source = str(settings.get("general.public_url") or SOURCE).rstrip("/")
-    told = [cloud_event(event, source) for _, event in event_log.read(LoggedEvent.id.in_(wanted[:size]), limit=size)]
-    return {"events": told, "next": str(following), "more": following < end}
+    told = [cloud_event(event, source) for _, event in stretch.events]
+    return {"events": told, "next": str(stretch.end), "more": stretch.end < end}
 
 
 def _horizon() -> Horizon:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from flask import flash, make_response, redirect, render_template
 from markupsafe import Markup
@@ -98,22 +97,22 @@ def act(entity: str, row_id: int, action: str) -> Response:
     errors.show_on(lambda problem: _shown(load(record.entity, row_id), problem))
     access.require(button.permission)
     outcome = getattr(registry.current().service(record.entity.service), action)(row_id)
+    made = record
     if isinstance(outcome, record.entity.model):
-        changed = Record(record.entity, record.entity.read_schema().dump(outcome))
-        if changed.once:
-            title = f"{record.heading}: “{button.label}” is done"
-            return make_response(render_template(created_template_of(record.entity), record=changed, title=title))
-    flash(_told(record, button, outcome))
+        made = Record(record.entity, record.entity.read_schema().dump(outcome))
+    if made.once:
+        title = f"{record.heading}: “{button.label}” is done"
+        return make_response(render_template(created_template_of(record.entity), record=made, title=title))
+    flash(_told(record, button, made))
     return redirect(list_url(record.entity) if button.removes else record.url)
 
 
-def _told(record: Record, button: Button, outcome: Any) -> Markup:
-    """What happened, with a link to the row, and to another one that came of it."""
-    label, entity = record.entity.label, record.entity
+def _told(record: Record, button: Button, made: Record) -> Markup:
+    """What happened, with a link to the row, and to another one that was made of it."""
+    label = record.entity.label
     if button.removes:
         return Markup("{} {} was deleted.").format(label, record.title)
-    if isinstance(outcome, entity.model) and outcome.id != record.id:
-        made = Record(entity, entity.read_schema().dump(outcome))
+    if made.id != record.id:
         return Markup("{} {}: “{}” made {}.").format(label, record.link, button.label, made.link)
     return Markup("{} {}: “{}” is done.").format(label, record.link, button.label)
 

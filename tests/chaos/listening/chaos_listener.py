@@ -20,7 +20,7 @@ def webhook_emitters() -> Iterable[WebhookEmitter]:
 
 
 def deliver(event: Event) -> None:
-    line = json.dumps({"id": event.id, "about": [event.entity_type, event.entity_id]}) + "\n"
+    line = json.dumps({"id": event.id}) + "\n"
     file = os.open(os.environ["CHAOS_TOLD"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(file, line.encode())
