@@ -54,6 +54,7 @@ def _others(app: Flask, jobs: int) -> Iterator[str]:
     middle, newest, running = max(1, jobs // 2), jobs, jobs - page_rows.waiting(jobs)
     yield from (f"/ui/{part}{days}" for part, days in product(("", "cards"), ("", "?range=7d", "?range=30d")))
     yield from ("/ui/plugins", "/ui/styleguide", "/ui/profile", "/ui/search")
+    yield from ("/ui/event-types", "/ui/event-types/job.completed")
     yield from (
         f"/ui/{each}?q={text}" for each, text in product(("search", "palette"), ("r", "process", "4711", "ORD"))
     )

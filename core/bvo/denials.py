@@ -95,8 +95,6 @@ def _record(actor: Principal, route: str, permission: str | None, reason: str) -
     what = f"{request.method} {route}"
     events.record(
         type="access.denied",
-        action="access.denied",
-        action_type="denied",
         entity_type=entity.name if entity else artifact or "route",
         entity_label=registry.current().artifacts().get(artifact, "Route"),
         entity_id=str((request.view_args or {}).get("row_id", "")) if entity else "",

@@ -12,18 +12,16 @@ import blinker
 from flask import has_request_context, request
 from sqlalchemy import insert
 
-from bvo_hookspecs import EntityType, Event, Principal
+from bvo_hookspecs import EntityType, Event, EventType, Principal
 
 from . import access, event_log, registry
 from .database import after_commit, transaction, utcnow
 from .dumps import dumper
+from .event_types import CHANGES
 
 log = logging.getLogger(__name__)
 
 MASK = "***"
-ACTIONS = {"created": ("create", "created"), "updated": ("update", "modified"), "deleted": ("delete", "deleted")}
-"""What the audit log calls the events of every entity type. Any other event is a change of status."""
-
 committed: blinker.NamedSignal = blinker.signal("bvo.event")
 """Sent in the process that made a change, after its commit, with the `Event` as `event`."""
 
@@ -50,12 +48,9 @@ def emit(
 
 def words(kind: str, entity: EntityType, row: Any, actor: Principal) -> dict[str, Any]:
     """What an event says of `row`, and in which words."""
-    action, action_type = ACTIONS.get(kind, (kind, "status_changed"))
     name = str(getattr(row, "name", None) or row.id)
     return {
         "type": f"{entity.name}.{kind}",
-        "action": f"{entity.name}.{action}",
-        "action_type": action_type,
         "entity_type": entity.name,
         "entity_label": entity.label,
         "entity_id": str(row.id),
@@ -65,7 +60,10 @@ def words(kind: str, entity: EntityType, row: Any, actor: Principal) -> dict[str
 
 
 def record(**fields: Any) -> Event:
-    """Record any event in the running transaction, or in one of its own; `emit` is the short way for entities."""
+    """Record any event in the running transaction, or in one of its own; `emit` is the short way for entities.
+
+    Raises LookupError for a type that no plugin declares.
+    """
     actor = fields.pop("actor", None) or access.principal()
     event = compose(actor, **_client(), **fields)
     with transaction() as session:
@@ -81,11 +79,14 @@ def compose(
     after: Mapping[str, Any] | None = None,
     **fields: Any,
 ) -> Event:
-    """An event of now. Of a change, `before` is kept where it differs from `after`."""
+    """An event of now. Of a change, `before` is kept where it differs from `after`. Raises LookupError."""
     if before is not None and after is not None:
         before = {name: value for name, value in before.items() if name not in after or after[name] != value}
+    declared = _declared(fields["type"])
     return Event(
         id=_sortable_id(),
+        action=declared.action or declared.name,
+        action_type=declared.action_type,
         occurred_at=utcnow(),
         actor_kind=actor.kind,
         actor_id=actor.id,
@@ -106,6 +107,13 @@ def announce(event: Event) -> None:
             log.exception("%r failed at the event %s", receiver, event.type)
 
 
+def _declared(name: str) -> EventType:
+    declared = registry.current().get(EventType, name)
+    if declared is None:
+        raise LookupError(f"No plugin declares the event type {name!r}. Give it with the hook event_types.")
+    return declared
+
+
 def _sortable_id() -> str:
     """48 bits of milliseconds, then random: sorts by time, as UUIDv7 does (Python has one from 3.14 on)."""
     value = (time.time_ns() // 1_000_000) << 80 | uuid.uuid4().int & ((1 << 80) - 1)
@@ -114,8 +122,8 @@ def _sortable_id() -> str:
 
 def _message(kind: str, label: str, name: str, principal: Principal) -> str:
     actor = _actor_words(principal)
-    if kind in ACTIONS:
-        return f'{actor[0].upper()}{actor[1:]} {ACTIONS[kind][1]} {label} "{name}".'
+    if kind in CHANGES:
+        return f'{actor[0].upper()}{actor[1:]} {CHANGES[kind][1]} {label} "{name}".'
     return f'{label} "{name}": {kind.replace("_", " ")}. By {actor}.'
 
 

@@ -14,7 +14,7 @@ from bvo_hookspecs import HealthCheck, PluginInfo
 from . import __version__, registry
 from .access import public
 from .database import db
-from .worker import CORE
+from .plugins import CORE
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("health", __name__)
@@ -40,7 +40,7 @@ def healthz() -> tuple[dict[str, Any], int]:
 
     Asks every check. The reasons of failures are in the server's log, not in this public answer.
     """
-    checks = [(CORE, DATABASE)]
+    checks = [(CORE.info, DATABASE)]
     checks += [(plugin.info, check) for plugin, check in registry.current().every(HealthCheck)]
     parts = {check.name: state_of(plugin, check) for plugin, check in checks}
     healthy = all(state == "ok" for state in parts.values())

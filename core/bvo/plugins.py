@@ -68,6 +68,10 @@ class Plugin:
         return self.builtin and self.name in ESSENTIAL
 
 
+CORE = Plugin(ModuleType("bvo"), PluginInfo(name="core", summary="The kernel"), builtin=True)
+"""Who gives what the core itself has: no plugin, but named as one."""
+
+
 @dataclass
 class Plugins:
     """The plugins of one app, in the order of their `requires`. Each app has its own."""

@@ -10,12 +10,14 @@ from flask import Blueprint, Flask, current_app
 
 import bvo_hookspecs as hooks
 
+from . import event_types
 from .config import Config
 from .errors import StartupError
-from .plugins import Plugin, Plugins
+from .plugins import CORE, Plugin, Plugins
 
 RECORDS: dict[str, type[Any]] = {
     "entity_types": hooks.EntityType,
+    "event_types": hooks.EventType,
     "blueprints": Blueprint,
     "artifacts": hooks.Artifact,
     "settings_groups": hooks.SettingsGroup,
@@ -55,6 +57,11 @@ class Registry:
         """The records of one kind by name, in the order of their plugins; of a merged kind, the first of each name."""
         return {name: cast(R, owned[0][1]) for name, owned in self.records.get(kind, {}).items()}
 
+    def get(self, kind: type[R], name: str) -> R | None:
+        """The record of this name, of a merged kind the first; None where no plugin gives one."""
+        owned = self.records.get(kind, {}).get(name)
+        return cast(R, owned[0][1]) if owned else None
+
     def every(self, kind: type[R]) -> list[tuple[Plugin, R]]:
         """The records of one kind with the plugins that gave them."""
         return [pair for owned in self.records.get(kind, {}).values() for pair in owned]
@@ -65,7 +72,7 @@ class Registry:
 
     def service_of(self, entity_type: str) -> Any | None:
         """The service of an entity type by its name; None where its plugin is not loaded. For what is optional."""
-        entity = self.of(hooks.EntityType).get(entity_type)
+        entity = self.get(hooks.EntityType, entity_type)
         return None if entity is None else self.services[entity.service]
 
     def artifacts(self) -> dict[str, str]:
@@ -77,6 +84,8 @@ class Registry:
 def build(config: Config, plugins: Plugins) -> Registry:
     """Ask every plugin for every record. Raises StartupError for two records of one name, and names both plugins."""
     registry = Registry(config=config, plugins=plugins)
+    for event_type in event_types.CORE:
+        _add(registry, CORE, hooks.EventType, event_type)
     for plugin in list(plugins):
         _collect(registry, plugin)
         plugins.skip_dependents()
@@ -98,6 +107,7 @@ def _collect(registry: Registry, plugin: Plugin) -> None:
         for kind, records in contributed.items():
             _check_kind(plugin, kind, records)
         registry.services |= _services(registry, contributed[hooks.EntityType])
+        contributed[hooks.EventType] += event_types.derived(contributed[hooks.EntityType], contributed[hooks.EventType])
     except Exception as error:
         registry.plugins.fail(plugin, error)
     if plugin.state != "loaded":

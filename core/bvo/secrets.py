@@ -100,8 +100,6 @@ def rotate(progress: Callable[[int], None]) -> int:
     if changed:
         events.record(
             type="secrets.rotated",
-            action="secrets.rotate",
-            action_type="modified",
             entity_type="secrets",
             entity_label="Secrets",
             entity_id="",

@@ -145,8 +145,6 @@ def _new_jti() -> str:
 def _record_reuse(ended: UserSession) -> None:
     events.record(
         type="session.reuse_detected",
-        action="session.reuse_detected",
-        action_type="status_changed",
         entity_type="session",
         entity_label="Session",
         entity_id=str(ended.id),

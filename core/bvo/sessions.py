@@ -120,8 +120,6 @@ def _record(found: Principal | None, username: str) -> None:
     words = f"User {found.name} logged in." if found else f'Failed login as "{username[:100]}".'
     events.record(
         type="user.logged_in" if found else "user.login_failed",
-        action="auth.login" if found else "auth.login_failed",
-        action_type="login" if found else "login_failed",
         entity_type="user",
         entity_label="User",
         entity_id=str(found.id) if found else "",
@@ -134,8 +132,6 @@ def _record(found: Principal | None, username: str) -> None:
 def _record_end(actor: Principal) -> None:
     events.record(
         type="user.logged_out",
-        action="auth.logout",
-        action_type="logout",
         entity_type="user",
         entity_label="User",
         entity_id=str(actor.id),

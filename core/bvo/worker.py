@@ -15,13 +15,13 @@ from bvo_hookspecs import PeriodicTask, PluginInfo
 from . import clock, delivery, idempotency_keys, logs, registry, session_store, throttle
 from .event_log import Horizon
 from .observers import ObserverFailed, Observers
+from .plugins import CORE
 
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.5
 CALM_SECONDS = 5.0
 """After a jump of the wall clock: until then what was under way has ended, and with it what still had the old time."""
-CORE = PluginInfo(name="core", summary="The kernel")
 CORE_TASKS = (
     PeriodicTask(
         name="enroll_consumers", every=timedelta(minutes=1), run=delivery.enroll, after_jump=delivery.count_anew
@@ -53,7 +53,7 @@ class Worker:
         now = time.monotonic()
         with app.app_context():
             contributed = registry.current().every(PeriodicTask)
-        tasks = [(CORE, task) for task in CORE_TASKS] + [(plugin.info, task) for plugin, task in contributed]
+        tasks = [(CORE.info, task) for task in CORE_TASKS] + [(plugin.info, task) for plugin, task in contributed]
         self._scheduled = [_Scheduled(plugin, task, now) for plugin, task in tasks]
 
     def stop(self) -> None:

@@ -10,7 +10,7 @@ import pluggy
 
 from .commands import CliCommand
 from .entities import Action, EntityType, Filter
-from .events import AuditSink, Event, WebhookEmitter
+from .events import AuditSink, Event, EventType, WebhookEmitter
 from .identity import Artifact, AuthProvider, Principal, PrincipalKind
 from .operations import AsgiMiddleware, HealthCheck, PeriodicTask, Seed, StartCheck
 from .pages import DashboardCard, DetailPanel, NavItem
@@ -32,6 +32,7 @@ __all__ = [
     "EncryptedColumn",
     "EntityType",
     "Event",
+    "EventType",
     "Filter",
     "HealthCheck",
     "NavItem",

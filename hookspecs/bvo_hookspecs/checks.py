@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_EVENT = re.compile(rf"{_NAME.pattern}\.{_NAME.pattern}")
 
 
 def check_name(record: object, value: str, field: str = "name") -> None:
@@ -14,3 +15,9 @@ def check_name(record: object, value: str, field: str = "name") -> None:
             f"{type(record).__name__}.{field} is {value!r}: use lower-case letters, digits and underscores,"
             " beginning with a letter"
         )
+
+
+def check_event_name(record: object, value: str) -> None:
+    """Raise ValueError unless `value` is what an event is about, a dot, and what happened: `job.completed`."""
+    if not isinstance(value, str) or not _EVENT.fullmatch(value):
+        raise ValueError(f"{type(record).__name__}.name is {value!r}: use a form like job.completed")

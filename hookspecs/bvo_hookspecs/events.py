@@ -5,9 +5,39 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .checks import check_name
+from .checks import check_event_name, check_name
+
+if TYPE_CHECKING:
+    from marshmallow import Schema
+    from marshmallow.fields import Field
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventType:
+    """A kind of event. What no plugin has declared can't be recorded.
+
+    `name` is what it is about and what happened, in the past tense: `job.completed`. `help` says in a sentence when it
+    happens. `schema` shows the row that it tells of, None where it tells of none; `metadata` are the fields beside it,
+    each of which may be absent. `example` has what is special about the row then: `{"status": "completed"}`. `action`
+    and `action_type` are the audit log's words; the first is the name where it is left out. `version` is raised when
+    something is taken out of the schema, or changes its meaning.
+    """
+
+    name: str
+    help: str
+    schema: type[Schema] | None = None
+    metadata: Mapping[str, Field[Any]] = field(default_factory=dict)
+    example: Mapping[str, Any] = field(default_factory=dict)
+    action: str = ""
+    action_type: str = "status_changed"
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        check_event_name(self, self.name)
+        if not self.help:
+            raise ValueError(f"EventType {self.name!r} needs a help text")
 
 
 @dataclass(frozen=True, kw_only=True)

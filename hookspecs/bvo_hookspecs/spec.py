@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         DetailPanel,
         EncryptedColumn,
         EntityType,
+        EventType,
         HealthCheck,
         NavItem,
         PackageStore,
@@ -54,6 +55,11 @@ def plugin_info() -> PluginInfo:  # type: ignore[empty-body]
 @hookspec
 def entity_types() -> Iterable[EntityType]:  # type: ignore[empty-body]
     """Declare entity types: REST routes, permissions, audit, events, list and detail pages follow from each."""
+
+
+@hookspec
+def event_types() -> Iterable[EventType]:  # type: ignore[empty-body]
+    """Declare what happens beyond `created`, `updated` and `deleted`, which follow from entity types."""
 
 
 @hookspec

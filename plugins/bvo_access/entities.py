@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import fields
 
 from bvo.entities import equals, everything, search
-from bvo_hookspecs import Action, EntityType, NavItem
+from bvo_hookspecs import Action, EntityType, EventType, NavItem
 
 from .models import Role, User
 from .schemas import RoleIn, RoleOut, UserIn, UserOut
@@ -42,4 +42,23 @@ ROLE = EntityType(
     columns=("id", "name", "description", "updated_at"),
     filters=(search(Role.name),),
     nav=NavItem(name="roles", label="Roles", order=81),
+)
+
+EVENT_TYPES = (
+    EventType(
+        name="user.updated",
+        action="user.update",
+        action_type="modified",
+        help="User was changed. Of a new password it is told that there is one.",
+        schema=UserOut,
+        metadata={"password_changed": fields.Boolean()},
+    ),
+    EventType(name="user.password_changed", help="The user has another password.", schema=UserOut),
+    EventType(name="user.sessions_ended", help="All sessions of the user were ended.", schema=UserOut),
+    EventType(
+        name="user.roles_assigned",
+        help="The user has other roles.",
+        schema=UserOut,
+        metadata={"roles_before": fields.List(fields.String()), "roles_after": fields.List(fields.String())},
+    ),
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from marshmallow import fields
 from marshmallow.validate import OneOf
 
 from bvo.entities import equals, everything, search
-from bvo_hookspecs import EntityType, NavItem
+from bvo_hookspecs import EntityType, EventType, NavItem
 
 from .models import Asset
 from .schemas import LABELS, TYPES, AssetIn, AssetOut, AssetType
@@ -27,4 +28,24 @@ ASSET = EntityType(
     ),
     principals={"list": ("user", "token", "sdk")},
     nav=NavItem(name="assets", label="Assets", order=55),
+)
+
+EVENT_TYPES = (
+    EventType(
+        name="asset.updated",
+        action="asset.update",
+        action_type="modified",
+        help="Asset was changed. Of a new secret it is told that there is one.",
+        schema=AssetOut,
+        metadata={"secret_changed": fields.Boolean()},
+    ),
+    EventType(
+        name="asset.revealed",
+        help="A running job was given the secret.",
+        schema=AssetOut,
+        metadata={"job_id": fields.Integer(), "attempt": fields.Integer()},
+    ),
+    EventType(
+        name="asset.reveal_refused", action_type="denied", help="A robot asked for an asset that it may not have."
+    ),
 )

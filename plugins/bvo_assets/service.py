@@ -85,8 +85,6 @@ class AssetService(Creates[Asset], Updates[Asset], Deletes[Asset]):
         asset_id = db.session.scalar(select(Asset.id).where(Asset.name == name))
         events.record(
             type="asset.reveal_refused",
-            action="asset.reveal_refused",
-            action_type="denied",
             entity_type=self.entity.name,
             entity_label=self.entity.label,
             entity_id=str(asset_id or ""),

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import AuthProvider, CliCommand, DetailPanel, EntityType, PluginInfo, WebhookEmitter, hookimpl
+from bvo_hookspecs import (
+    AuthProvider,
+    CliCommand,
+    DetailPanel,
+    EntityType,
+    EventType,
+    PluginInfo,
+    WebhookEmitter,
+    hookimpl,
+)
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -21,6 +30,13 @@ def entity_types() -> Iterable[EntityType]:
     from .entities import SESSION
 
     return [SESSION]
+
+
+@hookimpl
+def event_types() -> Iterable[EventType]:
+    from .entities import EVENT_TYPES
+
+    return EVENT_TYPES
 
 
 @hookimpl

@@ -49,8 +49,6 @@ def forgot(username: str, email: str | None, new_password: str | None) -> None:
             return
     events.record(
         type=RESET_REQUESTED,
-        action="auth.reset_requested",
-        action_type="reset_requested",
         entity_type="user",
         entity_label="User",
         entity_id="",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import Artifact, PluginInfo, hookimpl
+from bvo_hookspecs import Artifact, NavItem, PluginInfo, hookimpl
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 @hookimpl
 def plugin_info() -> PluginInfo:
-    return PluginInfo(name="events", summary="The event log, for programs that read it", requires=("settings",))
+    return PluginInfo(
+        name="events",
+        summary="The event log for programs, and the catalogue of what may happen",
+        requires=("settings",),
+    )
 
 
 @hookimpl
@@ -24,5 +28,11 @@ def artifacts() -> Iterable[Artifact]:
 @hookimpl
 def blueprints() -> Iterable[Blueprint]:
     from .api import blueprint
+    from .pages import pages
 
-    return [blueprint]
+    return [blueprint, pages]
+
+
+@hookimpl
+def navigation() -> Iterable[NavItem]:
+    return [NavItem(name="event_types", label="Event types", order=91, url="/ui/event-types", permission="events:view")]

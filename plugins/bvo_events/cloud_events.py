@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
@@ -14,8 +13,11 @@ MAX_BYTES = 20_000
 PARTS = ("entity", "previous", "metadata")
 
 
-def cloud_event(event: Event, source: str) -> dict[str, Any]:
-    """The event; `source` is the address of this installation. `previous` has what a change has changed, as it was."""
+def cloud_event(event: Event, source: str, schema: str = "") -> dict[str, Any]:
+    """The event. `source` is the address of this installation, `schema` that of its type's JSON Schema, if any.
+
+    `previous` has what a change has changed, as it was.
+    """
     deleted = event.after is None
     told = {
         "specversion": "1.0",
@@ -25,6 +27,7 @@ def cloud_event(event: Event, source: str) -> dict[str, Any]:
         "subject": f"{event.entity_type}/{event.entity_id}",
         "time": event.occurred_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         "datacontenttype": "application/json",
+        **({"dataschema": schema} if schema else {}),
         "data": {
             "entity": dict(event.before or {}) if deleted else dict(event.after or {}),
             "previous": None if deleted or event.before is None else dict(event.before),
@@ -45,9 +48,9 @@ def _shorten(told: dict[str, Any]) -> None:
         return
     fields = [(size(value), part, name) for part in PARTS for name, value in (data[part] or {}).items()]
     for taken, part, name in sorted(fields, reverse=True):
-        data[part][name] = None
+        del data[part][name]
         data["omitted"].append(f"{part}.{name}")
-        excess -= taken - len(f'"{part}.{name}", null')
+        excess -= taken - len(part)
         if excess <= 0:
             return
 
@@ -61,24 +64,3 @@ def matches(patterns: list[str], event_type: str) -> bool:
     """Whether the type is one of `job.completed`, `job.*`, `*`; no pattern at all means every type."""
     entity = event_type.partition(".")[0]
     return not patterns or not {event_type, f"{entity}.*", "*"}.isdisjoint(patterns)
-
-
-def example() -> Mapping[str, Any]:
-    """For the API's description."""
-    return {
-        "specversion": "1.0",
-        "id": "01978f3a-5c00-7000-8000-0123456789ab",
-        "source": "https://bvo.example.com",
-        "type": "job.completed",
-        "subject": "job/17",
-        "time": "2026-11-02T08:30:00Z",
-        "datacontenttype": "application/json",
-        "data": {
-            "entity": {"id": 17, "status": "completed"},
-            "previous": {"status": "running"},
-            "metadata": {},
-            "actor": {"kind": "robot", "id": 3, "name": "robot-1"},
-            "message": 'Job "Daily report #17": completed. By Robot robot-1.',
-            "omitted": [],
-        },
-    }

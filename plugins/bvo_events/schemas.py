@@ -6,9 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from bvo.entities.routes import MAX_PAGE_SIZE
 
-from .cloud_events import example
-from .service import LATEST
-
+LATEST = "latest"
 _PATTERN = r"(\*|[a-z][a-z0-9_]*\.(\*|[a-z][a-z0-9_]*))"
 PATTERNS = rf"({_PATTERN}(,{_PATTERN})*)?$"
 
@@ -39,12 +37,73 @@ class PullIn(Schema):
     page_size = fields.Integer(load_default=100, validate=validate.Range(1, MAX_PAGE_SIZE))
 
 
+class Actor(Schema):
+    """Who did it."""
+
+    kind = fields.String(metadata={"description": "`user`, `token`, `sdk`, `robot` or `system`", "example": "user"})
+    id = fields.Integer(allow_none=True, metadata={"example": 3})
+    name = fields.String(metadata={"example": "ada"})
+
+
+class EventData(Schema):
+    """What has happened."""
+
+    entity = fields.Dict(
+        metadata={"description": "The row as the API shows it, after the change; of what was deleted, as it was"}
+    )
+    previous = fields.Dict(
+        allow_none=True,
+        metadata={
+            "description": "What the change has changed, as it was; null where there was nothing",
+            "example": None,
+        },
+    )
+    metadata = fields.Dict(metadata={"description": "What else is told of this type"})
+    actor = fields.Nested(Actor)
+    message = fields.String(metadata={"description": "The same in words", "example": "A sentence for people."})
+    omitted = fields.List(
+        fields.String(),
+        metadata={"description": "What was left out of a long event, such as `entity.result`", "example": []},
+    )
+
+
+class CloudEvent(Schema):
+    """An event in the structure of CloudEvents 1.0."""
+
+    specversion = fields.String(validate=validate.Equal("1.0"), metadata={"example": "1.0"})
+    id = fields.String(metadata={"description": "Sorts by time", "example": "01978f3a-5c00-7000-8000-0123456789ab"})
+    source = fields.String(metadata={"description": "The setting public_url", "example": "https://bvo.example.com"})
+    type = fields.String(metadata={"example": "job.completed"})
+    subject = fields.String(metadata={"description": "What it is about", "example": "job/17"})
+    time = fields.String(metadata={"format": "date-time", "example": "2026-11-02T08:30:00Z"})
+    datacontenttype = fields.String(metadata={"example": "application/json"})
+    dataschema = fields.String(
+        metadata={
+            "description": "The JSON Schema of this type, where public_url is set",
+            "example": "https://bvo.example.com/api/events/types/job.completed/v1",
+            "x_optional": True,
+        }
+    )
+    data = fields.Nested(EventData)
+
+
 class PullOut(Schema):
     """Events, oldest first."""
 
-    events = fields.List(
-        fields.Raw(metadata={"type": "object"}),
-        metadata={"description": "In the structure of CloudEvents 1.0", "example": [example()]},
-    )
+    events = fields.List(fields.Nested(CloudEvent))
     next = fields.String(metadata={"description": "Where to go on from: the next `after`", "example": "4711"})
     more = fields.Boolean(metadata={"description": "There are more by now: ask again at once"})
+
+
+class TypeOut(Schema):
+    """An event type."""
+
+    type = fields.String(metadata={"example": "job.completed"})
+    description = fields.String(metadata={"description": "When it happens", "example": "The job ended well."})
+    plugin = fields.String(metadata={"description": "Who declares it", "example": "jobs"})
+    version = fields.Integer(
+        metadata={"description": "Raised when something is taken out of it, or changes its meaning", "example": 1}
+    )
+    schema = fields.String(
+        metadata={"description": "Where its JSON Schema is", "example": "/api/events/types/job.completed/v1"}
+    )

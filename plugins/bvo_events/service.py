@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from flask import current_app
 
-from bvo import event_log, settings
+from bvo import event_log, registry, settings
 from bvo.event_log import Horizon
+from bvo_hookspecs import Event, EventType
 
+from . import catalogue
 from .cloud_events import cloud_event, matches
+from .schemas import LATEST
 
-LATEST = "latest"
 LOOK = 5_000
 """So many events are looked at to find those of the wanted types, before the answer says how far it got."""
 SOURCE = "bv-orchestrator"
@@ -27,9 +30,16 @@ def pull(after: str, patterns: list[str], size: int) -> dict[str, Any]:
     end = _horizon().look(event_log.HORIZON_SECONDS)
     start = end if after == LATEST else int(after)
     stretch = event_log.follow(start, end, partial(matches, patterns), most=size, look=LOOK)
-    source = str(settings.get("general.public_url") or SOURCE).rstrip("/")
-    told = [cloud_event(event, source) for _, event in stretch.events]
-    return {"events": told, "next": str(stretch.end), "more": stretch.end < end}
+    return {"events": list(_told(stretch.events)), "next": str(stretch.end), "more": stretch.end < end}
+
+
+def _told(events: Sequence[tuple[int, Event]]) -> Iterator[dict[str, Any]]:
+    """The events as they leave the product."""
+    known, address = registry.current(), str(settings.get("general.public_url") or "").rstrip("/")
+    for _, event in events:
+        declared = known.get(EventType, event.type)
+        schema = f"{address}{catalogue.path(declared)}" if address and declared else ""
+        yield cloud_event(event, address or SOURCE, schema)
 
 
 def _horizon() -> Horizon:

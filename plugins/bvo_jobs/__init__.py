@@ -10,6 +10,7 @@ from bvo_hookspecs import (
     DashboardCard,
     DetailPanel,
     EntityType,
+    EventType,
     PeriodicTask,
     PluginInfo,
     SettingsGroup,
@@ -34,6 +35,13 @@ def entity_types() -> Iterable[EntityType]:
     from .entities import JOB
 
     return [JOB]
+
+
+@hookimpl
+def event_types() -> Iterable[EventType]:
+    from .entities import EVENT_TYPES
+
+    return EVENT_TYPES
 
 
 @hookimpl

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import fields, validate
 
 from bvo.entities import equals, everything, period
-from bvo_hookspecs import Action, EntityType, NavItem
+from bvo_hookspecs import Action, EntityType, EventType, NavItem
 
 from . import states
 from .models import Job
@@ -48,4 +48,21 @@ JOB = EntityType(
         *period(Job.created_at),
     ),
     nav=NavItem(name="jobs", label="Jobs", order=10),
+)
+
+EVENT_TYPES = tuple(
+    EventType(name=f"job.{kind}", help=words, schema=JobOut, example={"status": status})
+    for kind, status, words in (
+        ("started", states.RUNNING, "A robot has taken the job."),
+        ("completed", states.COMPLETED, "The job ended well."),
+        ("failed", states.FAILED, "The job failed. `error_code` says why, such as `lease_lost` or `timeout`."),
+        ("canceled", states.CANCELED, "The job was cancelled. A robot that runs it is told to stop."),
+        ("stopped", states.CANCELED, "The robot has stopped the script of a job that others had ended."),
+        (
+            "released",
+            states.PENDING,
+            "The robot gave the job back before its script began. The attempt does not count.",
+        ),
+        ("requeued", states.PENDING, "The robot was lost, and the job waits for its next attempt."),
+    )
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bvo_hookspecs import EntityType, PluginInfo, hookimpl
+from bvo_hookspecs import EntityType, EventType, PluginInfo, hookimpl
 
 
 @hookimpl
@@ -17,3 +17,10 @@ def entity_types() -> Iterable[EntityType]:
     from .entities import MACHINE
 
     return [MACHINE]
+
+
+@hookimpl
+def event_types() -> Iterable[EventType]:
+    from .entities import EVENT_TYPES
+
+    return EVENT_TYPES

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bvo.entities import everything, search
-from bvo_hookspecs import Action, EntityType, NavItem
+from bvo_hookspecs import Action, EntityType, EventType, NavItem
 
 from .models import Machine
 from .schemas import MachineIn, MachineOut
@@ -31,4 +31,10 @@ MACHINE = EntityType(
     ),
     secrets=frozenset({"machine_key"}),
     nav=NavItem(name="machines", label="Machines", order=50),
+)
+
+EVENT_TYPES = (
+    EventType(
+        name="machine.key_renewed", help="The machine was given a new key. The one before has ended.", schema=MachineOut
+    ),
 )

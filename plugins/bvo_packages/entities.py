@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import fields
 
 from bvo.entities import equals, everything, flag, search
-from bvo_hookspecs import Action, EntityType, NavItem
+from bvo_hookspecs import Action, EntityType, EventType, NavItem
 
 from .models import Package
 from .schemas import PackageIn, PackageOut
@@ -32,4 +32,14 @@ PACKAGE = EntityType(
     ),
     filters=(search(Package.name), equals(Package.name, fields.String()), flag("active_only", Package.is_active)),
     nav=NavItem(name="packages", label="Packages", order=30),
+)
+
+EVENT_TYPES = (
+    EventType(
+        name="package.created",
+        action="package.create",
+        action_type="created",
+        help="Package was uploaded.",
+        schema=PackageOut,
+    ),
 )

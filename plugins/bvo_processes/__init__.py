@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import DetailPanel, EntityType, PluginInfo, hookimpl
+from bvo_hookspecs import DetailPanel, EntityType, EventType, PluginInfo, hookimpl
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -21,6 +21,13 @@ def entity_types() -> Iterable[EntityType]:
     from .entities import PROCESS
 
     return [PROCESS]
+
+
+@hookimpl
+def event_types() -> Iterable[EventType]:
+    from .entities import EVENT_TYPES
+
+    return EVENT_TYPES
 
 
 @hookimpl

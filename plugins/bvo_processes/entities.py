@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from marshmallow import fields
+
 from bvo.entities import everything, flag, search
-from bvo_hookspecs import EntityType, NavItem
+from bvo_hookspecs import EntityType, EventType, NavItem
 
 from .models import Process
 from .schemas import ProcessIn, ProcessOut
@@ -21,4 +23,15 @@ PROCESS = EntityType(
     columns=("id", "name", "package", "script_path", "version", "is_active", "updated_at"),
     filters=(search(Process.name, Process.description), flag("active_only", Process.is_active)),
     nav=NavItem(name="processes", label="Processes", order=20),
+)
+
+EVENT_TYPES = (
+    EventType(
+        name="process.updated",
+        action="process.update",
+        action_type="modified",
+        help="Process was changed, or rolled back to an earlier version.",
+        schema=ProcessOut,
+        metadata={"rolled_back_to": fields.Integer()},
+    ),
 )

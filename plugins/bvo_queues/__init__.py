@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import DashboardCard, DetailPanel, EntityType, PeriodicTask, PluginInfo, hookimpl
+from bvo_hookspecs import DashboardCard, DetailPanel, EntityType, EventType, PeriodicTask, PluginInfo, hookimpl
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -22,6 +22,13 @@ def entity_types() -> Iterable[EntityType]:
     from .entities import QUEUE, QUEUE_ITEM
 
     return [QUEUE, QUEUE_ITEM]
+
+
+@hookimpl
+def event_types() -> Iterable[EventType]:
+    from .entities import EVENT_TYPES
+
+    return EVENT_TYPES
 
 
 @hookimpl

@@ -188,8 +188,6 @@ def _tell_of_many(queue: Queue, count: int) -> None:
     name = access.principal().name
     events.record(
         type="queue.items_added",
-        action="queue.items_added",
-        action_type="created",
         entity_type="queue",
         entity_label="Queue",
         entity_id=str(queue.id),

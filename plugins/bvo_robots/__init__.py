@@ -10,6 +10,7 @@ from bvo_hookspecs import (
     DashboardCard,
     DetailPanel,
     EntityType,
+    EventType,
     PeriodicTask,
     PluginInfo,
     Setting,
@@ -28,6 +29,13 @@ def entity_types() -> Iterable[EntityType]:
     from .entities import ROBOT
 
     return [ROBOT]
+
+
+@hookimpl
+def event_types() -> Iterable[EventType]:
+    from .entities import EVENT_TYPES
+
+    return EVENT_TYPES
 
 
 @hookimpl

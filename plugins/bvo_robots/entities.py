@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import fields, validate
 
 from bvo.entities import equals, everything, flag, search
-from bvo_hookspecs import Action, EntityType, Filter, NavItem
+from bvo_hookspecs import Action, EntityType, EventType, Filter, NavItem
 
 from .models import Robot
 from .schemas import STATUSES, RobotIn, RobotOut
@@ -41,4 +41,13 @@ ROBOT = EntityType(
     ),
     secrets=frozenset({"api_token"}),
     nav=NavItem(name="robots", label="Robots", order=40),
+)
+
+EVENT_TYPES = tuple(
+    EventType(name=f"robot.{kind}", help=words, schema=RobotOut, example={"status": status})
+    for kind, status, words in (
+        ("registered", "online", "The robot was given a new token. The one before has ended."),
+        ("online", "online", "The robot was heard of, for the first time or after a silence."),
+        ("offline", "offline", "The robot was not heard of for `jobs.robot_offline_seconds`."),
+    )
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import AuthProvider, PeriodicTask, PluginInfo, hookimpl
+from bvo_hookspecs import AuthProvider, EventType, PeriodicTask, PluginInfo, hookimpl
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 @hookimpl
 def plugin_info() -> PluginInfo:
     return PluginInfo(name="sdk", summary="Login for developers' tools", requires=("auth", "access", "settings"))
+
+
+@hookimpl
+def event_types() -> Iterable[EventType]:
+    from .service import EVENT_TYPES
+
+    return EVENT_TYPES
 
 
 @hookimpl

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from flask import request, url_for
+from marshmallow import fields
 from sqlalchemy import delete, select
 from werkzeug.exceptions import Conflict, NotFound
 
@@ -18,6 +19,7 @@ from bvo.database import db, transaction, utcnow
 from bvo.session_store import SDK
 from bvo_access.models import User
 from bvo_access.service import principal_of
+from bvo_hookspecs import EventType
 
 from . import tokens as sdk_tokens
 from .models import CONFIRMED, DELIVERED, DENIED, PENDING, SdkSession
@@ -26,6 +28,19 @@ SESSION = timedelta(minutes=5)
 TOKEN = timedelta(hours=1)
 CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 """Without vowels, so that no code is a word, and without what is easily misread."""
+
+EVENT_TYPES = tuple(
+    EventType(
+        name=f"sdk_login.{decision}",
+        action_type=action_type,
+        help=words,
+        metadata={"machine_name": fields.String(), "ip_address": fields.String(allow_none=True)},
+    )
+    for decision, action_type, words in (
+        (CONFIRMED, "login", "A user let a tool act in their name."),
+        (DENIED, "login_failed", "A user refused a tool that wanted to act in their name."),
+    )
+)
 
 
 def start(machine_name: str, code_challenge: str | None) -> dict[str, Any]:
@@ -100,8 +115,6 @@ def _decide(session_id: str, decision: str) -> None:
         session.flush()
         events.record(
             type=f"sdk_login.{decision}",
-            action=f"sdk_login.{decision}",
-            action_type="login" if decision == CONFIRMED else "login_failed",
             entity_type="sdk_login",
             entity_label="SDK login",
             entity_id=str(found.id),

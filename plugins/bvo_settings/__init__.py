@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import Artifact, EncryptedColumn, NavItem, PluginInfo, SettingsGroup, hookimpl
+from bvo_hookspecs import Artifact, EncryptedColumn, EventType, NavItem, PluginInfo, SettingsGroup, hookimpl
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -16,6 +16,13 @@ def plugin_info() -> PluginInfo:
     return PluginInfo(
         name="settings", summary="Settings that operators change while the server runs", requires=("access",)
     )
+
+
+@hookimpl
+def event_types() -> Iterable[EventType]:
+    from .service import EVENT_TYPES
+
+    return EVENT_TYPES
 
 
 @hookimpl

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from apispec import APISpec
-from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from flask import Flask
 from flask.blueprints import BlueprintSetupState
 
 from bvo import registry, settings
+from bvo.openapi import json_schemas
 from bvo_hookspecs import Setting, SettingsGroup
 
 COMPONENTS = "#/components/schemas/settings."
@@ -29,8 +28,6 @@ EVERY_GROUP = {
         }
     },
 }
-
-_converter = OpenAPIConverter("3.1.0", lambda schema: None, APISpec("", "", "3.1.0"))
 
 
 def groups() -> dict[str, dict[str, Any]]:
@@ -61,9 +58,8 @@ def add_to_openapi(state: BlueprintSetupState) -> None:
 
 
 def _property(setting: Setting) -> dict[str, Any]:
-    shown = {**_converter.field2property(setting.field), "description": setting.help, "default": setting.default}
-    if "pattern" in shown:  # JSON Schema searches where marshmallow matches, and has another word for the end
-        shown["pattern"] = "^(?:" + shown["pattern"].replace(r"\Z", "$") + ")"
+    described = json_schemas.of_field(setting.field)
+    shown = {**described, "description": setting.help, "default": setting.default}
     if setting.unit:
         shown["x-unit"] = setting.unit
     if setting.secret:

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields
 from werkzeug.exceptions import BadGateway, UnprocessableEntity
 
 from bvo import events, mail, settings
 from bvo.database import transaction
+from bvo_hookspecs import EventType
+
+EVENT_TYPES = (
+    EventType(
+        name="settings.updated",
+        action="settings.update",
+        action_type="modified",
+        help="Settings of a group were changed.",
+        metadata={"secrets_changed": fields.List(fields.String())},
+    ),
+    EventType(
+        name="settings.mail_tested",
+        action="settings.mail_test",
+        action_type="mail_tested",
+        help="Somebody had a test mail sent.",
+    ),
+)
 
 
 def update(group: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -45,8 +62,6 @@ def send_test_mail(to: str) -> None:
         raise UnprocessableEntity("Set smtp_host and from_address in the settings email first.")
     events.record(
         type="settings.mail_tested",
-        action="settings.mail_test",
-        action_type="mail_tested",
         entity_type="settings",
         entity_label="Settings",
         entity_id="email",
@@ -63,8 +78,6 @@ def send_test_mail(to: str) -> None:
 def _record(group: str, before: dict[str, Any], after: dict[str, Any], secrets_changed: list[str]) -> None:
     events.record(
         type="settings.updated",
-        action="settings.update",
-        action_type="modified",
         entity_type="settings",
         entity_label="Settings",
         entity_id=group,

@@ -112,6 +112,8 @@ ANY_TOKEN = {"GET /api/auth/me"}
 """For users and API tokens, whatever they may do."""
 
 PEOPLE = {
+    "GET /ui/event-types",
+    "GET /ui/event-types/<name>",
     "GET /ui/plugins",
     "GET /ui/settings",
     "GET /ui/settings/<group>",

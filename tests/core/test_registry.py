@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 from flask import Flask
-from marshmallow import fields
+from marshmallow import Schema, fields
 
 from bvo import registry, settings
 from bvo.errors import StartupError
-from bvo_hookspecs import Artifact, EntityType, HealthCheck, Setting, SettingsGroup
+from bvo_hookspecs import Artifact, EntityType, EventType, HealthCheck, Setting, SettingsGroup
 from support.plugins import Site
 from support.things import PART, THING, PartService, ThingService
 
@@ -102,3 +102,25 @@ def test_two_entity_types_may_not_share_a_service_class(site: Site, sqlite_app: 
 def registry_of(app: Flask) -> registry.Registry:
     found: registry.Registry = app.extensions["bvo"]
     return found
+
+
+def test_a_plugin_declares_its_own_also_in_place_of_what_would_follow(
+    site: Site, sqlite_app: Callable[..., Flask]
+) -> None:
+    class Named(Schema):
+        name = fields.String()
+
+    approved = EventType(name="holiday.approved", help="The holiday was approved.")
+    own = EventType(name="thing.updated", help="A thing is another.", schema=Named, action="thing.update", version=2)
+    site.plug("third", requires=["access"], entity_types=[THING], event_types=[approved, own])
+    app = sqlite_app()
+    with app.app_context():
+        known = registry.current().of(EventType)
+        assert (known["holiday.approved"], known["thing.updated"]) == (approved, own)
+        assert known["thing.created"].schema is THING.read_schema
+
+
+def test_one_type_from_two_plugins_stops_the_start(site: Site, sqlite_app: Callable[..., Flask]) -> None:
+    site.plug("third", event_types=[EventType(name="job.completed", help="Mine.")])
+    with pytest.raises(StartupError, match=r"a EventType named 'job.completed': jobs \(bvo_jobs\) and third"):
+        sqlite_app()

@@ -13,7 +13,7 @@ from bvo import events
 from bvo.access import requires
 from bvo.database import Base, db, transaction
 from bvo.entities import Creates, Deletes, Service, Updates, equals, everything, flag, search
-from bvo_hookspecs import Action, EntityType, PluginInfo, Principal, hookimpl
+from bvo_hookspecs import Action, EntityType, EventType, PluginInfo, Principal, hookimpl
 
 
 class Thing(Base):
@@ -115,6 +115,11 @@ def plugin_info() -> PluginInfo:
 @hookimpl
 def entity_types() -> Iterable[EntityType]:
     return [THING, PART]
+
+
+@hookimpl
+def event_types() -> Iterable[EventType]:
+    return [EventType(name="thing.painted", help="A thing has another colour.", schema=ThingOut)]
 
 
 def make_tables() -> None:

@@ -27,6 +27,7 @@ SHOWN = {
     "/ui/forgot": ["/ui/forgot"],
     "/ui/jobs/<int:row_id>/log": ["/ui/jobs/1/log"],
     "/ui/jobs/<int:row_id>/log.txt": [],  # a file
+    "/ui/event-types/<name>": ["/ui/event-types/job.completed"],
     "/ui/processes/<int:row_id>/versions/<int:version>": ["/ui/processes/1/versions/1"],
 }
 """What stands for a rule that has no page of its own under its address."""

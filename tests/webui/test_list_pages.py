@@ -259,7 +259,7 @@ def test_a_list_is_exported_as_it_is_filtered_and_sorted(
     rows = exported(signed_in, "/ui/jobs/export.csv?status=pending&sort=id")
     assert [int(row["id"]) for row in rows] == jobs[1:]
     assert rows[0]["process"] == "Demo"
-    told = admin.ok(admin.get("/api/audit?action=job.export"))["items"]
+    told = admin.ok(admin.get("/api/audit?action=list.export&entity_type=job"))["items"]
     assert [event["message"] for event in told] == ["User admin exported Jobs as CSV."]
     detail = admin.ok(admin.get(f"/api/audit/{told[0]['id']}"))
     assert detail["metadata"] == {"filters": {"status": "pending"}, "sort": "id"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import NavItem, PluginInfo, hookimpl
+from bvo_hookspecs import EventType, NavItem, PluginInfo, hookimpl
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 @hookimpl
 def plugin_info() -> PluginInfo:
     return PluginInfo(name="webui", summary="Pages for everything that is registered", requires=("auth",))
+
+
+@hookimpl
+def event_types() -> Iterable[EventType]:
+    from .exports import EXPORTED
+
+    return [EXPORTED]
 
 
 @hookimpl

@@ -10,14 +10,14 @@ from datetime import datetime
 from typing import Any
 
 from flask import Response, stream_with_context
-from marshmallow import Schema
+from marshmallow import Schema, fields
 
 from bvo import access, events
 from bvo.access import requires
 from bvo.database import utcnow
 from bvo.entities import every_row, name_of
 from bvo.events import MASK
-from bvo_hookspecs import EntityType
+from bvo_hookspecs import EntityType, EventType
 
 from .lists import Question, ask_or_refuse
 from .offers import visible
@@ -26,6 +26,14 @@ from .values import path_of
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A cell that begins so is a formula to a spreadsheet, which may send what is beside it to anyone."""
+
+EXPORTED = EventType(
+    name="list.exported",
+    action="list.export",
+    action_type="exported",
+    help="Somebody took a list along as CSV.",
+    metadata={"filters": fields.Dict(), "sort": fields.String()},
+)
 
 
 @requires(None)
@@ -45,16 +53,12 @@ def _tell(question: Question) -> None:
     """Who took which rows along: the audit log has it before the first one leaves."""
     kind = question.entity
     events.record(
-        type=f"{kind.name}.exported",
-        action=f"{kind.name}.export",
-        action_type="exported",
+        type=EXPORTED.name,
         entity_type=kind.name,
         entity_label=kind.label,
         entity_id="",
         entity_name=title_of(kind),
         message=f"User {access.principal().name} exported {title_of(kind)} as CSV.",
-        before=None,
-        after=None,
         metadata={"filters": dict(question.entered), "sort": question.order.text},
     )
 

@@ -11,8 +11,7 @@ from flask import current_app, render_template
 from bvo import health, registry
 from bvo.access import requires
 from bvo.observers import Failure, Observers
-from bvo.plugins import Plugin
-from bvo.worker import CORE
+from bvo.plugins import CORE, Plugin
 from bvo_hookspecs import EntityType, HealthCheck, NavItem, PluginInfo
 
 PERMISSION = "settings:view"
@@ -46,7 +45,7 @@ def view() -> str:
     contributed = registry.current()
     observers: Observers = current_app.extensions["bvo_webui_observers"]
     rows = [_row(contributed, plugin, observers) for plugin in contributed.plugins.all]
-    return render_template("webui/plugins.html", rows=rows, core=_asked([(CORE, health.DATABASE)]))
+    return render_template("webui/plugins.html", rows=rows, core=_asked([(CORE.info, health.DATABASE)]))
 
 
 def _row(contributed: registry.Registry, plugin: Plugin, observers: Observers) -> Row:

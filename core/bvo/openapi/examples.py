@@ -30,6 +30,11 @@ def add(document: dict[str, Any]) -> None:
                     _fill(media, _Builder(schemas=schemas, status=int(status)))
 
 
+def of(schema: dict[str, Any]) -> Any:
+    """An example of what this schema describes, in which every part is described in its place."""
+    return _Builder(schemas={}).of(schema)
+
+
 def _fill(media: dict[str, Any], builder: _Builder) -> None:
     if "example" not in media:
         media["example"] = builder.of(media["schema"])
@@ -47,6 +52,8 @@ class _Builder:
         """A value of this schema."""
         if reference := schema.get("$ref"):
             return self.of(self.schemas[reference.rpartition("/")[2]])
+        if "const" in schema:
+            return schema["const"]
         for key in ("examples", "enum", "anyOf"):
             if key in schema:
                 return self.of(schema[key][0]) if key == "anyOf" else schema[key][0]

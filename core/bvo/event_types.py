@@ -1,0 +1,66 @@
+"""The catalogue of event types: those of the core, those that follow from entity types, and those of plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from marshmallow import fields
+
+from bvo_hookspecs import EntityType, EventType
+
+CHANGES = {
+    "created": ("create", "created", "{} was created."),
+    "updated": ("update", "modified", "{} was changed."),
+    "deleted": ("delete", "deleted", "{} was deleted."),
+}
+"""The events of every entity type: what makes them, the audit log's kind of action, and the sentence that says so."""
+
+CORE = (
+    EventType(name="user.logged_in", action="auth.login", action_type="login", help="A user logged in."),
+    EventType(
+        name="user.login_failed",
+        action="auth.login_failed",
+        action_type="login_failed",
+        help="Somebody tried to log in with a name or a password that does not hold.",
+    ),
+    EventType(name="user.logged_out", action="auth.logout", action_type="logout", help="A user logged out."),
+    EventType(
+        name="session.reuse_detected",
+        help="A refresh token was used twice, so its session was ended: one of the two may have stolen it.",
+    ),
+    EventType(
+        name="access.denied",
+        action_type="denied",
+        help="Somebody who is known was refused something: once a minute for each thing.",
+        metadata={
+            "method": fields.String(),
+            "route": fields.String(),
+            "permission": fields.String(allow_none=True),
+        },
+    ),
+    EventType(
+        name="secrets.rotated",
+        action="secrets.rotate",
+        action_type="modified",
+        help="Stored secrets were encrypted anew, under the current key.",
+    ),
+)
+
+
+def derived(entity_types: Iterable[EntityType], event_types: Iterable[EventType]) -> list[EventType]:
+    """The events of what the services of these entity types can do, but those that their plugin declares itself."""
+    declared = {event_type.name for event_type in event_types}
+    followed = [event_type for entity in entity_types for event_type in _changes(entity)]
+    return [event_type for event_type in followed if event_type.name not in declared]
+
+
+def _changes(entity: EntityType) -> Iterator[EventType]:
+    for kind, (operation, action_type, words) in CHANGES.items():
+        if entity.has(operation):
+            yield EventType(
+                name=f"{entity.name}.{kind}",
+                action=f"{entity.name}.{operation}",
+                action_type=action_type,
+                help=words.format(entity.label),
+                schema=entity.read_schema,
+            )
