@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, ColumnElement, Index, Row, Select, Table, Text, func, literal, select, text
+from sqlalchemy import BigInteger, ColumnElement, Index, Row, Table, Text, func, select, text
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -123,6 +123,7 @@ def event_of(row: LoggedEvent | Row[Any]) -> Event:
         before=row.before_data,
         after=row.after_data,
         metadata=row.details or {},
+        place=row.id,
     )
 
 
@@ -156,14 +157,16 @@ class Horizon:
     """How far the log can be read without missing an event: none will appear at or before `place` any more.
 
     PostgreSQL numbers events when they are written, and shows them when they are committed, which may be in another
-    order. So what is seen now is known to be all of it once every transaction has ended that runs now: each has its
-    number as a transaction before its events get theirs (the default of the column `id` sees to it). SQLite has one
-    writer.
+    order. So what is seen now is known to be all of it once every transaction has ended that has begun to write by now:
+    each has its number as a transaction before its events get theirs (the default of the column `id` sees to it).
+    Which ones these are is known by a number that is taken after the look: they have lower ones. (A snapshot's `xmax`
+    does not tell: beyond it, too, transactions may be running.) SQLite has one writer.
     """
 
     def __init__(self) -> None:
         self.place = 0
         self._seen: tuple[int, int] | None = None
+        """The newest event at the last look, and the number of the transaction that was taken after it."""
 
     def look(self, seconds: float = 0) -> int:
         """The place, after it was moved on as soon as that can be done within this time."""
@@ -174,22 +177,25 @@ class Horizon:
 
     def _has_more(self) -> bool:
         """Move on where that can be done; True where events are seen behind the place."""
-        newest, oldest_running, next_ = db.session.execute(_view(db.engine.dialect.name)).one()
-        db.session.rollback()
-        if oldest_running == next_:
-            self.place, self._seen = max(self.place, newest), None
-        elif self._seen and oldest_running >= self._seen[1]:
-            self.place, self._seen = max(self.place, self._seen[0]), None
+        self._move_on()
+        newest = db.session.scalar(select(func.coalesce(func.max(LoggedEvent.id), 0))) or 0
         if self._seen is None and newest > self.place:
-            self._seen = (newest, next_)
+            self._seen = (newest, _transaction(func.pg_current_xact_id()))
+            self._move_on()
+        db.session.rollback()
         return self._seen is not None
 
+    def _move_on(self) -> None:
+        """To what was seen, where all have ended that may have written before."""
+        if self._seen and _transaction(func.pg_snapshot_xmin(func.pg_current_snapshot())) >= self._seen[1]:
+            self.place, self._seen = max(self.place, self._seen[0]), None
 
-def _view(dialect: str) -> Select[int, int, int]:
-    """The newest event that is seen; the oldest transaction that runs; the one that will begin next."""
-    newest = func.coalesce(func.max(LoggedEvent.id), 0)
-    if dialect != "postgresql":
-        return select(newest, literal(0), literal(0))
-    now = func.pg_current_snapshot()
-    oldest, next_ = func.pg_snapshot_xmin(now), func.pg_snapshot_xmax(now)
-    return select(newest, sql_cast(sql_cast(oldest, Text), BigInteger), sql_cast(sql_cast(next_, Text), BigInteger))
+
+def _transaction(number: Any) -> int:
+    """A transaction's number, asked in a transaction of its own; 0 where there is one writer."""
+    if db.engine.dialect.name != "postgresql":
+        return 0
+    db.session.rollback()
+    found: int = db.session.execute(select(sql_cast(sql_cast(number, Text), BigInteger))).scalar_one()
+    db.session.rollback()
+    return found

@@ -46,7 +46,8 @@ class Event:
 
     `type` is what integrators subscribe to (`asset.created`); `action` and `action_type` are the audit log's words
     for the same (`asset.create`, `created`). `id` sorts by time. `after` is what the API shows; `before` is that, too,
-    where something was deleted. Of a change it has the fields that changed, as they were.
+    where something was deleted. Of a change it has the fields that changed, as they were. `place` is its number in the
+    event log, 0 as long as it is not read from there.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Event:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     ip_address: str | None = None
     user_agent: str | None = None
+    place: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
