@@ -67,7 +67,9 @@ def _others(app: Flask, jobs: int) -> Iterator[str]:
         yield f"/ui/jobs/bulk?action={action}&all=true&{query}"
     yield from (f"/ui/queue-items/bulk?action={action}&all=true" for action in ("retry", "delete"))
     for entity in app.extensions["bvo"].of(EntityType).values():
-        row = {"jobs": middle, "queue_items": min(9, max(1, jobs // 4))}.get(entity.plural, 1)
+        row = {"jobs": middle, "webhook_deliveries": middle, "queue_items": min(9, max(1, jobs // 4))}.get(
+            entity.plural, 1
+        )
         if entity.plural == "api_tokens":
             continue  # there is none
         yield from (f"{_path(entity)}{row}{part}" for part in ("", "/live"))
@@ -130,6 +132,8 @@ def _values(entity: EntityType, criterion: Filter) -> tuple[Any, ...]:
             return tuple(map(str, validator.choices))
     if criterion.name == "search":
         return SOUGHT.get(entity.plural, ("r",))
+    if criterion.name == "event_type":
+        return ("job.failed", "job.eaten")
     return (3,) if criterion.name.endswith("_id") else ("int" if criterion.name == "type" else "report",)
 
 

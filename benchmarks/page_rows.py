@@ -1,6 +1,6 @@
 """Rows that look like a month of use, made by SQLite itself. Nothing is random.
 
-Jobs and queue items are as many as were asked for; of everything else there is a page or two.
+Jobs, queue items and deliveries are as many as were asked for; of everything else there is a page or two.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from bvo_machines.models import Machine
 from bvo_packages.models import Package
 from bvo_processes.models import Process, ProcessVersion
 from bvo_queues.models import Queue
+from bvo_webhooks.models import Webhook
 
-PROCESSES, ROBOTS, QUEUES, OTHERS = 20, 50, 5, 120
+PROCESSES, ROBOTS, QUEUES, WEBHOOKS, OTHERS = 20, 50, 5, 3, 120
 MONTH_SECONDS = 30 * 24 * 3600
 WAITING, RUNNING = 2_000, 40
 """Of the newest jobs, so many are pending at most, and so many of those before them run."""
@@ -58,6 +59,17 @@ SELECT 1 + i % {QUEUES}, 'ORD-' || i, state, 0, '{{"order": 4711, "customer": "n
 FROM (SELECT i, CASE WHEN i % 11 < 7 THEN 'completed' WHEN i % 11 < 9 THEN 'new' WHEN i % 11 = 9 THEN 'failed'
                      ELSE 'abandoned' END AS state FROM s)
 """  # noqa: S608 - constants
+DELIVERIES = f"""
+INSERT INTO webhook_deliveries (webhook_id, place, event_id, event_type, subject, status, created_at, available_at,
+                                finished_at, response_status, milliseconds, attempts, attempt)
+{NUMBERS}
+SELECT 1 + i % {WEBHOOKS}, i, 'event-' || i, CASE WHEN i % 5 = 0 THEN 'job.failed' ELSE 'job.completed' END,
+       'job/' || i, state, made, made, CASE WHEN state <> 'pending' THEN made END,
+       CASE WHEN state = 'delivered' THEN 200 END, 12.5, '[]', 1
+FROM (SELECT i, {MADE} AS made,
+             CASE WHEN i > :rows - min(:rows / 10, {WAITING}) THEN 'pending' WHEN i % 41 = 0 THEN 'failed'
+                  ELSE 'delivered' END AS state FROM s)
+"""  # noqa: S608 - constants
 
 
 def waiting(jobs: int) -> int:
@@ -75,6 +87,17 @@ def fill(engine: Engine, jobs: int) -> None:
         connection.execute(text(JOBS), {"rows": jobs, "start": start})
         connection.execute(text(ITEMS), {"rows": max(1, jobs // 4), "jobs": jobs, "start": start})
         _output(connection, max(1, jobs // 2))
+
+
+def tell(engine: Engine, events: int) -> None:
+    """A delivery for each of so many events; nothing where there are some already."""
+    with engine.begin() as connection:
+        if connection.scalar(select(func.count(Webhook.id))):
+            return
+        hook = {"url": "https://example.com/hook", "event_types": ["job.*"], "filters": {}, "header_names": []}
+        _add(connection, Webhook, [{**hook, "name": f"hook-{number}"} for number in range(WEBHOOKS)])
+        start = f"{utcnow() - timedelta(seconds=MONTH_SECONDS):%Y-%m-%d %H:%M:%S.000000}"
+        connection.execute(text(DELIVERIES), {"rows": events, "start": start})
 
 
 def _base(connection: Connection) -> None:

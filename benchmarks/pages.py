@@ -46,6 +46,7 @@ def site(folder: Path, jobs: int) -> FlaskClient:
     app = create_app(values)  # anew: in development, the start makes the first user
     with app.app_context():
         page_rows.fill(db.engine, jobs)
+        page_rows.tell(db.engine, jobs)
         for _ in audit_rows.grow(db.engine, jobs * AUDIT):
             pass
         with db.engine.connect() as connection:

@@ -34,6 +34,7 @@ BUILTINS = (
     "bvo_sdk",
     "bvo_runner",
     "bvo_events",
+    "bvo_webhooks",
     "bvo_dashboard",
     "bvo_demo",
     "bvo_webui",

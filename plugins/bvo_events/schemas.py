@@ -7,8 +7,8 @@ from marshmallow import Schema, fields, validate
 from bvo.entities.routes import MAX_PAGE_SIZE
 
 LATEST = "latest"
-_PATTERN = r"(\*|[a-z][a-z0-9_]*\.(\*|[a-z][a-z0-9_]*))"
-PATTERNS = rf"({_PATTERN}(,{_PATTERN})*)?$"
+PATTERN = r"(\*|[a-z][a-z0-9_]*\.(\*|[a-z][a-z0-9_]*))"
+PATTERNS = rf"({PATTERN}(,{PATTERN})*)?$"
 
 
 class PullIn(Schema):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -30,16 +29,24 @@ def pull(after: str, patterns: list[str], size: int) -> dict[str, Any]:
     end = _horizon().look(event_log.HORIZON_SECONDS)
     start = end if after == LATEST else int(after)
     stretch = event_log.follow(start, end, partial(matches, patterns), most=size, look=LOOK)
-    return {"events": list(_told(stretch.events)), "next": str(stretch.end), "more": stretch.end < end}
+    known = address()
+    return {
+        "events": [as_told(event, known) for _, event in stretch.events],
+        "next": str(stretch.end),
+        "more": stretch.end < end,
+    }
 
 
-def _told(events: Sequence[tuple[int, Event]]) -> Iterator[dict[str, Any]]:
-    """The events as they leave the product."""
-    known, address = registry.current(), str(settings.get("general.public_url") or "").rstrip("/")
-    for _, event in events:
-        declared = known.get(EventType, event.type)
-        schema = f"{address}{catalogue.path(declared)}" if address and declared else ""
-        yield cloud_event(event, address or SOURCE, schema)
+def address() -> str:
+    """Where this installation is reached; empty where the settings do not say so."""
+    return str(settings.get("general.public_url") or "").rstrip("/")
+
+
+def as_told(event: Event, address: str) -> dict[str, Any]:
+    """The event as it leaves the product; `address` is that of this installation."""
+    declared = registry.current().get(EventType, event.type)
+    schema = f"{address}{catalogue.path(declared)}" if address and declared else ""
+    return cloud_event(event, address or SOURCE, schema)
 
 
 def _horizon() -> Horizon:

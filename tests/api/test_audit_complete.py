@@ -14,6 +14,7 @@ from bvo_auth import accounts
 from bvo_events import catalogue, service
 from support.api import Api, zipped
 from support.browser import Browser
+from support.hooks import Mover
 from support.smtp import MailServer
 from support.state import State
 from support.work import claim
@@ -62,6 +63,7 @@ def test_every_route_that_changes_something_leaves_its_row(app: Flask, admin: Ap
     things(trail, admin)
     work(trail, admin)
     tools(trail, admin)
+    webhooks(trail, app, admin)
     pages(trail, admin)
     assert trail.called == {
         f"{method} {re.sub(r'<int:row_id>', '<id>', rule.rule)}"
@@ -304,16 +306,39 @@ def tools(trail: Trail, admin: Api) -> None:
     trail.step("POST /sdk-auth", answer, "sdk_login.confirmed")
 
 
+def webhooks(trail: Trail, app: Flask, admin: Api) -> None:
+    body = {"name": "Tickets", "url": "https://tickets.example.com", "event_types": ["webhook.*"]}
+    made = trail.step("POST /api/webhooks", admin.post("/api/webhooks", body), "webhook.create")
+    path = f"/api/webhooks/{made['id']}"
+    trail.step("PUT /api/webhooks/<id>", admin.put(path, {"concurrency": 1}), "webhook.update")
+    trail.step("POST /api/webhooks/<id>/test", admin.post(f"{path}/test"), "webhook.tested")
+    rotated = admin.post(f"{path}/rotate_secret")
+    trail.step("POST /api/webhooks/<id>/rotate_secret", rotated, "webhook.secret_rotated")
+    again = "webhook.redelivered"
+    trail.step("POST /api/webhooks/<id>/redeliver", admin.post(f"{path}/redeliver"), again)
+    replayed = admin.post(f"{path}/replay", {"since": "2026-11-02T08:00:00Z"})
+    trail.step("POST /api/webhooks/<id>/replay", replayed, again)
+    Mover(app).plan()
+    (*_, delivery) = Mover(app).all()
+    answer = admin.post(f"/api/webhook-deliveries/{delivery.id}/redeliver")
+    trail.step("POST /api/webhook-deliveries/<id>/redeliver", answer, again)
+    trail.step("DELETE /api/webhooks/<id>", admin.delete(path), "webhook.delete")
+    admin.ok(admin.post("/api/webhooks", body))
+
+
 def pages(trail: Trail, admin: Api) -> None:
     browser = admin.client
     answer = browser.post("/ui/login", data={"username": "admin", "password": "admin123"})
-    trail.step("POST /ui/login", answer, "auth.login")
+    trail.step("POST /ui/login", answer, "webhook.create", "auth.login")
     job = admin.a_job(admin.ok(admin.get("/api/processes"))[0])
     found = re.search(r'name="csrf_token" value="([^"]+)"', browser.get(f"/ui/jobs/{job['id']}").text)
     assert found
     form = {"csrf_token": found[1]}
+    webhook = admin.ok(admin.get("/api/webhooks"))[0]
+    answer = browser.post(f"/ui/webhooks/{webhook['id']}/replay", data={**form, "since": "2026-11-02T08:00"})
+    trail.step("POST /ui/webhooks/<id>/replay", answer, "job.create", "webhook.redelivered")
     answer = browser.post(f"/ui/jobs/{job['id']}/cancel", data=form)
-    trail.step("POST /ui/<entity>/<id>/<action>", answer, "job.create", "job.canceled")
+    trail.step("POST /ui/<entity>/<id>/<action>", answer, "job.canceled")
     page = f"/ui/processes/{job['process_id']}"
     trail.step("POST /ui/processes/<id>/run", browser.post(f"{page}/run", data=form), "job.create")
     other = admin.a_package("newer")

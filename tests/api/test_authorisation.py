@@ -120,6 +120,7 @@ PEOPLE = {
     "POST /api/api-tokens",
     "POST /ui/settings/<group>",
     "POST /ui/settings/email/test",
+    "POST /ui/webhooks/<id>/replay",
 }
 """For users with the permission, and for no API token."""
 

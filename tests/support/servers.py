@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
 import requests
 
 from support.api import zipped
@@ -61,6 +63,17 @@ class Server:
 
     def stop(self) -> None:
         self._process.terminate()
+        self._process.wait(30)
+
+    def children(self) -> list[psutil.Process]:
+        """The web workers, the background worker, and what else the server has started."""
+        return psutil.Process(self._process.pid).children(recursive=True)
+
+    def kill(self) -> None:
+        """All of it at once, by SIGKILL."""
+        for process in [*self.children(), self._process]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
         self._process.wait(30)
 
     def healthy(self) -> bool:

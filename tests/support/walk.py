@@ -54,6 +54,8 @@ def fill(server: Server) -> None:
             "POST", "/api/jobs", json={"process_id": 1 + number % 3, "parameters": {"day": number, "deep": {"x": [1]}}}
         )
     _work(server, {"X-Robot-Token": robot["api_token"], "Authorization": ""})
+    hook = {"name": "Tickets", "url": "http://127.0.0.1:9/bvo", "event_types": ["queue.*"]}
+    call("POST", "/api/webhooks", json=hook)
     call("POST", "/api/queues", json={"name": "orders"})
     for number in range(8):
         item = {"queue_name": "orders", "payload": {"order": number}, "reference": f"ORD-{number:04}"}

@@ -93,6 +93,7 @@ def make(lend: Callable[..., Flask], sqlite: SqliteDatabases, monkeypatch: pytes
         app = lend(sqlite)
         with app.app_context():
             page_rows.fill(db.engine, jobs)
+            page_rows.tell(db.engine, jobs)
             list(audit_rows.grow(db.engine, 2 * jobs))
             for _ in range(1 + hours.KEPT // hours.HOUR // hours.BATCH):
                 hours.summarise()

@@ -16,6 +16,7 @@ from bvo_audit import query
 from bvo_hookspecs import DashboardCard, DetailPanel, EntityType
 from support.api import Api
 from support.browser import HTML, Browser
+from support.hooks import Mover
 
 
 def template(app: Flask, name: str, text: str) -> None:
@@ -94,6 +95,9 @@ def test_every_entity_type_has_a_list_and_a_detail_page(app: Flask, admin: Api, 
     admin.ok(admin.post("/api/queues", {"name": "orders"}))
     admin.ok(admin.post("/api/queue-items", {"queue_name": "orders", "payload": {"order": 1}}))
     admin.ok(admin.post("/api/api-tokens", {"name": "ci", "scopes": ["jobs:view"]}))
+    hook = {"name": "Tickets", "url": "https://example.com", "event_types": ["webhook.*"]}
+    admin.ok(admin.post("/api/webhooks", hook))
+    Mover(app).plan()
     for entity in app.extensions["bvo"].of(EntityType).values():
         path = f"/ui/{entity.plural.replace('_', '-')}/"
         page = signed_in.get(path).text

@@ -1,0 +1,133 @@
+"""Who is to be told what: each event in the log becomes a delivery for each webhook that wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bvo import event_log
+from bvo.database import db, transaction, utcnow
+from bvo.event_log import LoggedEvent
+from bvo_events.cloud_events import matches
+from bvo_hookspecs import Event
+
+from .models import PENDING, Webhook, WebhookDelivery
+
+TESTED = "webhook.tested"
+AGAIN: dict[str, Any] = {
+    "status": PENDING,
+    "attempt": 0,
+    "finished_at": None,
+    "lease_hash": None,
+    "lease_expires_at": None,
+}
+"""What a delivery becomes that is sent once more."""
+REPLAYED = 500
+"""Deliveries that are planned at once where a webhook wants to be told again."""
+LOOK = 5_000
+
+
+def accepts(event_type: str) -> bool:
+    """Whether any webhook wants events of this type."""
+    return event_type == TESTED or any(matches(types, event_type) for types in db.session.scalars(_active()))
+
+
+def plan(event: Event) -> None:
+    """Add a delivery for each active webhook that wants the event; one that is there stays as it is."""
+    active = select(Webhook).where(Webhook.is_active).order_by(Webhook.id)
+    with transaction() as session:
+        locked = session.scalars(active.with_for_update(read=True))  # what is settled meanwhile is settled before
+        _add(((webhook, event) for webhook in locked if wants(webhook, event)), {})
+
+
+def wants(webhook: Webhook, event: Event) -> bool:
+    """Whether the webhook is told of this event. A test is for the webhook that is tested, whatever it wants."""
+    if event.type == TESTED:
+        return event.entity_id == str(webhook.id)
+    return matches(webhook.event_types, event.type) and _fits(webhook.filters, event)
+
+
+def begin_replay(webhook: Webhook, since: datetime) -> None:
+    """Let everything that the webhook wants be sent once more that happened since then. Runs in a transaction."""
+    first = select(LoggedEvent.id).where(LoggedEvent.timestamp >= since).order_by(LoggedEvent.timestamp)
+    some = first.limit(LOOK).subquery()  # those that were committed at the same time are in no order
+    start = db.session.scalar(select(func.min(some.c.id)))
+    if start is not None:
+        webhook.replay_from, webhook.replay_to = start - 1, db.session.scalar(select(func.max(LoggedEvent.id)))
+
+
+def replay() -> None:
+    """Plan some of what is to be sent once more."""
+    with transaction() as session:
+        asked = select(Webhook).where(Webhook.replay_from.is_not(None)).limit(1).with_for_update(skip_locked=True)
+        webhook = session.scalars(asked).one_or_none()
+        if webhook is None or webhook.replay_from is None or webhook.replay_to is None:
+            return
+        wanted = partial(matches, webhook.event_types)
+        stretch = event_log.follow(webhook.replay_from, webhook.replay_to, wanted, most=REPLAYED, look=LOOK)
+        events = [event for _, event in stretch.events if wants(webhook, event)]
+        _add(((webhook, event) for event in events), AGAIN)
+        done = stretch.end >= webhook.replay_to or not stretch.length
+        webhook.replay_from = None if done else stretch.end
+
+
+def waiting(webhook_id: int, subject: str) -> tuple[ColumnElement[bool], ...]:
+    """The conditions of what is to be sent to this webhook about this row."""
+    mine = (WebhookDelivery.webhook_id == webhook_id, WebhookDelivery.subject == subject)
+    return (*mine, WebhookDelivery.status == PENDING)
+
+
+def _active() -> Any:
+    return select(Webhook.event_types).where(Webhook.is_active)
+
+
+def _fits(filters: Mapping[str, Any], event: Event) -> bool:
+    """Whether the row that the event tells of has, for each filter, the value or one of the values."""
+    row = event.after if event.after is not None else event.before or {}
+    return all(
+        _value(row, path) in (wanted if isinstance(wanted, list) else [wanted]) for path, wanted in filters.items()
+    )
+
+
+def _value(row: Any, path: str) -> Any:
+    """What stands at `process.name`; None where nothing does."""
+    for name in path.split("."):
+        row = row.get(name) if isinstance(row, Mapping) else None
+    return row
+
+
+def _add(pairs: Iterable[tuple[Webhook, Event]], changes: dict[str, Any]) -> None:
+    """Add these deliveries. Those that are there stay as they are, or get the `changes`."""
+    rows = [_row(webhook, event) for webhook, event in pairs]
+    if not rows:
+        return
+    insert = (postgresql if db.engine.dialect.name == "postgresql" else sqlite).insert(WebhookDelivery).values(rows)
+    key, new = ["webhook_id", "place"], {**changes, "available_at": insert.excluded.available_at}
+    db.session.execute(
+        insert.on_conflict_do_update(index_elements=key, set_=new)
+        if changes
+        else insert.on_conflict_do_nothing(index_elements=key)
+    )
+
+
+def _row(webhook: Webhook, event: Event) -> dict[str, Any]:
+    """The columns of a new delivery. It is due when what is before it is."""
+    now, subject = utcnow(), f"{event.entity_type}/{event.entity_id}"
+    before = select(func.max(WebhookDelivery.available_at)).where(*waiting(webhook.id, subject))
+    return {
+        "webhook_id": webhook.id,
+        "place": event.place,
+        "event_id": event.id,
+        "event_type": event.type,
+        "subject": subject,
+        "status": PENDING,
+        "created_at": now,
+        "available_at": func.coalesce(before.scalar_subquery(), now),
+        "attempt": 0,
+        "attempts": [],
+    }
