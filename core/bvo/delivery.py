@@ -67,6 +67,14 @@ class HeldEvents(Base):
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """The events of so many things wait for another try, since their consumer failed; with one of its errors."""
+
+    things: int
+    error: str
+
+
+@dataclass(frozen=True)
 class _Consumer:
     name: str
     plugin: PluginInfo
@@ -115,6 +123,14 @@ def needed_from() -> int | None:
     held = db.session.scalar(select(func.min(HeldEvents.since)).where(HeldEvents.consumer_id.in_(ids)))
     following = min(position for _, position in places.values()) + 1
     return following if held is None else min(held, following)
+
+
+def waiting() -> dict[str, Waiting]:
+    """What waits for a consumer that fails, by the name of its plugin."""
+    plugins = {consumer.name: consumer.plugin.name for consumer in _consumers()}
+    each = select(EventConsumer.name, func.count(), func.max(HeldEvents.last_error)).join(HeldEvents)
+    rows = db.session.execute(each.where(EventConsumer.name.in_(plugins)).group_by(EventConsumer.name))
+    return {plugins[name]: Waiting(things, error) for name, things, error in rows}
 
 
 def _consumers() -> list[_Consumer]:

@@ -35,6 +35,8 @@ BUILTINS = (
     "bvo_runner",
     "bvo_events",
     "bvo_webhooks",
+    "bvo_audit_file",
+    "bvo_syslog",
     "bvo_dashboard",
     "bvo_demo",
     "bvo_webui",
@@ -89,7 +91,7 @@ class Plugins:
 
     def fail(self, plugin: Plugin, error: BaseException) -> None:
         """Take a plugin out after `error`: a third-party one is named and skipped, any other stops the start."""
-        reason = f"{type(error).__name__}: {error}"
+        reason = str(error) if isinstance(error, StartupError) else f"{type(error).__name__}: {error}"
         if plugin.builtin or plugin.name in self.required:
             raise StartupError(f"The plugin {plugin.name!r} ({plugin.package}) failed: {reason}") from error
         plugin.state, plugin.reason = "failed", reason

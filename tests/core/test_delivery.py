@@ -20,7 +20,7 @@ from bvo.observers import Observers
 from bvo.worker import Worker
 from bvo_hookspecs import AuditSink, Event, WebhookEmitter
 from support.plugins import Site
-from support.walls import happen, logged
+from support.walls import happen, logged, make_due
 
 
 class Emitter:
@@ -90,12 +90,6 @@ def deliver(observers: Observers | None = None) -> int:
     while done := delivery.dispatch(observers, horizon):
         count += done
     return count
-
-
-def make_due() -> None:
-    """Let the time pass until everything that is held is due again."""
-    with transaction() as session:
-        session.execute(update(HeldEvents).values(available_at=utcnow()))
 
 
 def held() -> list[HeldEvents]:

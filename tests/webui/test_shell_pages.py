@@ -6,11 +6,15 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
-from bvo_hookspecs import DashboardCard, HealthCheck
+from bvo import delivery
+from bvo.worker import Worker
+from bvo_hookspecs import DashboardCard, HealthCheck, WebhookEmitter
 from support.api import Api
 from support.browser import Browser
+from support.walls import happen
 
 
 @pytest.fixture
@@ -75,6 +79,20 @@ def test_plugins_show_their_health_and_what_failed_last(contribute: Callable[...
     assert "Disk: failed" in page
     assert "Unhealthy" in page
     assert "ZeroDivisionError: division by zero" in page
+
+
+def test_plugins_show_why_events_wait_for_an_emitter(
+    contribute: Callable[..., None], app: Flask, signed_in: Browser
+) -> None:
+    contribute(WebhookEmitter(name="odd", deliver=lambda event: 1 / 0, accepts={"wall.built"}.__contains__), "queues")
+    with app.app_context():
+        delivery.enroll()
+        happen("tower")
+        happen("fence")
+        Worker(app).step()
+    page = signed_in.get("/ui/plugins").text
+    assert "emitter:odd of the plugin queues: ZeroDivisionError: division by zero" in page
+    assert "Things whose events wait for another try: 2" in page
 
 
 def test_who_is_signed_in_is_not_told_otherwise(signed_in: Browser) -> None:

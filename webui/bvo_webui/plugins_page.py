@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from flask import current_app, render_template
 
-from bvo import health, registry
+from bvo import delivery, health, registry
 from bvo.access import requires
+from bvo.delivery import Waiting
 from bvo.observers import Failure, Observers
 from bvo.plugins import CORE, Plugin
 from bvo_hookspecs import EntityType, HealthCheck, NavItem, PluginInfo
@@ -33,6 +34,7 @@ class Row:
     gives: list[str]
     checks: list[Health]
     failure: Failure | None
+    waiting: Waiting | None
 
     @property
     def state(self) -> str:
@@ -44,14 +46,15 @@ class Row:
 def view() -> str:
     contributed = registry.current()
     observers: Observers = current_app.extensions["bvo_webui_observers"]
-    rows = [_row(contributed, plugin, observers) for plugin in contributed.plugins.all]
+    waiting = delivery.waiting()
+    rows = [_row(contributed, plugin, observers, waiting.get(plugin.name)) for plugin in contributed.plugins.all]
     return render_template("webui/plugins.html", rows=rows, core=_asked([(CORE.info, health.DATABASE)]))
 
 
-def _row(contributed: registry.Registry, plugin: Plugin, observers: Observers) -> Row:
+def _row(contributed: registry.Registry, plugin: Plugin, observers: Observers, waiting: Waiting | None) -> Row:
     checks = [(owner.info, check) for owner, check in contributed.every(HealthCheck) if owner is plugin]
     gives = [entity.label for owner, entity in contributed.every(EntityType) if owner is plugin]
-    return Row(plugin, gives, _asked(checks), observers.last.get(plugin.name))
+    return Row(plugin, gives, _asked(checks), observers.last.get(plugin.name), waiting)
 
 
 def _asked(checks: Iterable[tuple[PluginInfo, HealthCheck]]) -> list[Health]:
