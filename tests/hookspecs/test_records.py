@@ -73,7 +73,9 @@ def test_a_name_is_a_lower_case_identifier(kind: type[Any], name: Any) -> None:
     ("kind", "values", "message"),
     [
         (hooks.Action, {"operation": "paint"}, "operation 'paint' is none of view, create, edit, delete"),
-        (hooks.AuthProvider, {"login": None}, "needs `authenticate`, `login`, or both"),
+        (hooks.AuthProvider, {"login": None}, "needs `authenticate`, `login`, or `login_page`"),
+        (hooks.AuthProvider, {"login_page": "/saml"}, "a `login_page` that begins with /, and a `label`"),
+        (hooks.AuthProvider, {"login_page": "https://x", "label": "X"}, "a `login_page` that begins with /"),
         (hooks.CliCommand, {"target": "acme.commands"}, "not of the form module.path:attribute"),
         (hooks.CliCommand, {"target": ":hello"}, "not of the form module.path:attribute"),
         (hooks.CliCommand, {"target": "acme:he llo"}, "not of the form module.path:attribute"),
