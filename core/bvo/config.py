@@ -70,6 +70,11 @@ class _Values:
         return self._values.get(name, "")
 
 
+def secret(name: str) -> str:
+    """A variable of a plugin's own: the value of `name`, or the content of the file that `<name>_FILE` points to."""
+    return _Values(os.environ).secret(name)
+
+
 def _number(values: _Values, name: str, default: int) -> int:
     text = values.get(name, str(default))
     if not text.isdecimal() or len(text) > 3:

@@ -16,12 +16,19 @@ CHANGES = {
 """The events of every entity type: what makes them, the audit log's kind of action, and the sentence that says so."""
 
 CORE = (
-    EventType(name="user.logged_in", action="auth.login", action_type="login", help="A user logged in."),
+    EventType(
+        name="user.logged_in",
+        action="auth.login",
+        action_type="login",
+        help="A user logged in: with a password, or by a provider, which is told then.",
+        metadata={"provider": fields.String()},
+    ),
     EventType(
         name="user.login_failed",
         action="auth.login_failed",
         action_type="login_failed",
-        help="Somebody tried to log in with a name or a password that does not hold.",
+        help="Somebody was not let in: with a name or a password that does not hold, or by a provider.",
+        metadata={"provider": fields.String(), "reason": fields.String()},
     ),
     EventType(name="user.logged_out", action="auth.logout", action_type="logout", help="A user logged out."),
     EventType(

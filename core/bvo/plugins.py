@@ -24,6 +24,7 @@ BUILTINS = (
     "bvo_audit",
     "bvo_settings",
     "bvo_tokens",
+    "bvo_oidc",
     "bvo_packages",
     "bvo_processes",
     "bvo_machines",
@@ -91,6 +92,8 @@ class Plugins:
 
     def fail(self, plugin: Plugin, error: BaseException) -> None:
         """Take a plugin out after `error`: a third-party one is named and skipped, any other stops the start."""
+        if plugin.builtin and isinstance(error, StartupError):
+            raise error  # it says itself what is wrong
         reason = str(error) if isinstance(error, StartupError) else f"{type(error).__name__}: {error}"
         if plugin.builtin or plugin.name in self.required:
             raise StartupError(f"The plugin {plugin.name!r} ({plugin.package}) failed: {reason}") from error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Callable
 from datetime import timedelta
 
 from flask import g
@@ -24,6 +26,17 @@ log = logging.getLogger(__name__)
 PER_ACCOUNT = 100
 """So many failures in a row, wherever they come from, before an account waits, too (NIST SP 800-63B)."""
 
+_LOCAL_PATH = re.compile(r"/(?!/)[^\\\x00-\x20\x7f]*")
+"""Browsers read `//host`, `/\\host` and `/<tab>/host` as another site's address."""
+
+
+class LoginRefused(Unauthorized):
+    """Somebody is not let in, for a reason that they are told. `username` is who they are, where that is known."""
+
+    def __init__(self, reason: str, username: str = "") -> None:
+        super().__init__(reason)
+        self.username = username
+
 
 def log_in(username: str, password: str) -> Principal | None:
     """Ask the auth providers in turn; the first that knows the user decides. Success and failure are both audited.
@@ -31,8 +44,7 @@ def log_in(username: str, password: str) -> Principal | None:
     Raises TooManyRequests where this address, or everybody with this name, has failed too often.
     """
     address = access.address()
-    pair = Counter("login", f"{username}\0{address}")
-    place = Counter("login from", address, forget=timedelta(minutes=5))
+    pair, place = Counter("login", f"{username}\0{address}"), _place(address)
     account = Counter("login as", username, free=PER_ACCOUNT, forget=timedelta(days=30))
     throttle.attempt(pair, place, *([] if session_store.is_known(username, address) else [account]))
     found = _ask(username, password)
@@ -41,6 +53,31 @@ def log_in(username: str, password: str) -> Principal | None:
         throttle.forgive(place)
     _record(found, username)
     return found
+
+
+def log_in_by(provider: str, prove: Callable[[], Principal]) -> Principal:
+    """Let an auth provider with a page of its own decide: `prove` returns who it is, or raises LoginRefused.
+
+    Both are audited. Whatever else `prove` raises has decided nothing. Raises TooManyRequests as `log_in` does.
+    """
+    place = _place(access.address())
+    throttle.attempt(place)
+    try:
+        found = prove()
+    except LoginRefused as refused:
+        _record(None, refused.username, provider=provider, reason=refused.description)
+        raise
+    except Exception:
+        throttle.forgive(place)
+        raise
+    throttle.forgive(place)
+    _record(found, found.name, provider=provider)
+    return found
+
+
+def local_path(wanted: str) -> str:
+    """`wanted` where it is the path of a page of ours, to go to after a login; else nothing."""
+    return wanted if _LOCAL_PATH.fullmatch(wanted) else ""
 
 
 def issue(principal: Principal) -> Tokens:
@@ -115,17 +152,23 @@ def _begin(principal: Principal, kind: str) -> UserSession:
     return session_store.begin(principal, kind, timedelta(minutes=settings.get("security.session_minutes")))
 
 
-def _record(found: Principal | None, username: str) -> None:
+def _place(address: str) -> Counter:
+    return Counter("login from", address, forget=timedelta(minutes=5))
+
+
+def _record(found: Principal | None, username: str, **metadata: str | None) -> None:
     actor = found or access.ANONYMOUS
-    words = f"User {found.name} logged in." if found else f'Failed login as "{username[:100]}".'
+    who = f' as "{username[:100]}"' if username else ""
+    failed = f"Failed login{who}: {metadata['reason']}" if metadata.get("reason") else f"Failed login{who}."
     events.record(
         type="user.logged_in" if found else "user.login_failed",
         entity_type="user",
         entity_label="User",
         entity_id=str(found.id) if found else "",
         entity_name=found.name if found else username[:100],
-        message=words,
+        message=f"User {found.name} logged in." if found else failed,
         actor=actor,
+        metadata=metadata,
     )
 
 

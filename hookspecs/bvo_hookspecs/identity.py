@@ -38,17 +38,23 @@ class AuthProvider:
 
     `authenticate` reads the credentials of a request: it returns None where there are none of its kind, the principal
     where they hold, and raises `werkzeug.exceptions.Unauthorized` where they do not. `login` checks a user name and
-    a password (both in clear) and returns the user's principal, or None. Each provider has at least one of the two.
+    a password (both in clear) and returns the user's principal, or None. `login_page` is the path of a page of the
+    plugin's own that lets a browser in, shown on the login form as "Sign in with <label>"; it gets the page that was
+    wanted as `next`. Each provider has at least one of the three.
     """
 
     name: str
     authenticate: Callable[[Request], Principal | None] | None = None
     login: Callable[[str, str], Principal | None] | None = None
+    login_page: str = ""
+    label: str = ""
 
     def __post_init__(self) -> None:
         check_name(self, self.name)
-        if self.authenticate is None and self.login is None:
-            raise ValueError(f"AuthProvider {self.name!r} needs `authenticate`, `login`, or both")
+        if not (self.authenticate or self.login or self.login_page):
+            raise ValueError(f"AuthProvider {self.name!r} needs `authenticate`, `login`, or `login_page`")
+        if self.login_page and not (self.login_page.startswith("/") and self.label):
+            raise ValueError(f"AuthProvider {self.name!r} needs a `login_page` that begins with /, and a `label`")
 
 
 @dataclass(frozen=True, kw_only=True)

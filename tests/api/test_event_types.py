@@ -104,14 +104,6 @@ def test_what_no_plugin_declares_is_not_recorded(app_context: Flask) -> None:
         events.record(type="wall.eaten", **told)
 
 
-@pytest.mark.parametrize("name", ["job", "job.", ".done", "Job.done", "job.done.now", "job done", "job-x.done", 7])
-def test_a_type_has_a_name_of_two_words(name: Any) -> None:
-    with pytest.raises(ValueError, match="use a form like job"):
-        EventType(name=name, help="It happens.")
-    with pytest.raises(ValueError, match="needs a help text"):
-        EventType(name="job.done", help="")
-
-
 def test_the_documentation_lists_every_type(tmp_path: Any) -> None:
     app = create_app({"BVO_DATABASE_URL": "sqlite://", "BVO_DATA_DIR": tmp_path})
     with app.app_context():

@@ -93,7 +93,7 @@ def test_a_line_has_all_that_the_event_has(file: JsonLines, path: Path) -> None:
         '{"id":"01978f3a-5c00-7000-8000-0123456789ab","type":"wall.built","action":"wall.build","action_type":"created",'
         '"occurred_at":"2026-11-02T08:30:00.000000Z","actor_kind":"user","actor_id":3,"actor_name":"anna",'
         '"entity_type":"wall","entity_label":"Wall","entity_id":"17","entity_name":"tower","message":"Built.",'
-        '"before":null,"after":{"height":2},"metadata":{"by":"hand"},"ip_address":null,"user_agent":"browser"}\n'
+        '"before":null,"after":{"height":2},"metadata":{"by":"hand"},"ip_address":null,"user_agent":"browser","place":0}\n'
     )
 
 
@@ -293,5 +293,5 @@ def test_what_is_configured_wrongly_is_told(
 
 def test_it_stops_the_start(sqlite_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BVO_AUDIT_FILE", "/")
-    with pytest.raises(StartupError, match=r"The plugin 'audit_file' \(bvo_audit_file\) failed: BVO_AUDIT_FILE is /,"):
+    with pytest.raises(StartupError, match="BVO_AUDIT_FILE is /,"):
         sqlite_app()

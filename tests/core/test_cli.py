@@ -265,6 +265,18 @@ def test_a_service_account_gets_no_password(migrated: str, cli: Program, monkeyp
         assert "Traceback" not in cli.err
 
 
+def test_a_user_is_linked_with_an_account_at_the_oidc_provider(
+    migrated: str, cli: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli.run("oidc", "link", "admin", "248289761001") == 2  # there is no provider
+    for name, value in {"ISSUER": "https://login.example.com", "CLIENT_ID": "bvo", "CLIENT_SECRET": "hidden"}.items():
+        monkeypatch.setenv(f"BVO_OIDC_{name}", value)
+    assert cli.run("oidc", "link", "admin", "248289761001") == 0
+    assert cli.out == "248289761001 of https://login.example.com signs in as admin from now on.\n"
+    assert cli.run("oidc", "link", "nobody", "248289761001") == 1
+    assert "There is no user named 'nobody'." in cli.err
+
+
 # --- bvo serve and bvo worker: real processes
 
 

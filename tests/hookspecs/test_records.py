@@ -33,6 +33,7 @@ VALID: dict[type[Any], dict[str, Any]] = {
     hooks.DetailPanel: {"name": "panel", "entity_type": "wall", "title": "", "template": "", "context": nothing},
     hooks.EncryptedColumn: {"name": "walls", "model": object, "column": "secret"},
     hooks.EntityType: {field.name: getattr(THING, field.name) for field in fields(THING)},
+    hooks.EventType: {"name": "wall.built", "help": "A wall was built."},
     hooks.Filter: {"name": "colour", "field": None, "apply": nothing},
     hooks.HealthCheck: {"name": "roof", "check": nothing},
     hooks.NavItem: {"name": "walls", "label": "Walls"},
@@ -45,6 +46,7 @@ VALID: dict[type[Any], dict[str, Any]] = {
     hooks.StartCheck: {"name": "roof", "check": nothing},
     hooks.WebhookEmitter: {"name": "http", "deliver": nothing},
 }
+NO_EVENTS: tuple[Any, ...] = ("job", "job.", ".done", "Job.done", "job.done.now", "job done", "job-x.done", 7)
 NAMED_BY_OTHERS = {hooks.Principal, hooks.Event}
 """Records that the core makes: their names are those of people and of rows."""
 
@@ -62,7 +64,7 @@ def test_a_record_can_not_be_changed(kind: type[Any]) -> None:
 
 @pytest.mark.parametrize("name", ["", "Wall", "wall-e", "1wall", "wände", "a b", None])
 @pytest.mark.parametrize(
-    "kind", [kind for kind in VALID if kind is not hooks.CliCommand], ids=lambda kind: kind.__name__
+    "kind", [kind for kind in VALID if kind not in (hooks.CliCommand, hooks.EventType)], ids=lambda kind: kind.__name__
 )
 def test_a_name_is_a_lower_case_identifier(kind: type[Any], name: Any) -> None:
     with pytest.raises(ValueError, match=rf"{kind.__name__}\.name is .*: use lower-case letters"):
@@ -73,7 +75,9 @@ def test_a_name_is_a_lower_case_identifier(kind: type[Any], name: Any) -> None:
     ("kind", "values", "message"),
     [
         (hooks.Action, {"operation": "paint"}, "operation 'paint' is none of view, create, edit, delete"),
-        (hooks.AuthProvider, {"login": None}, "needs `authenticate`, `login`, or both"),
+        (hooks.AuthProvider, {"login": None}, "needs `authenticate`, `login`, or `login_page`"),
+        (hooks.AuthProvider, {"login_page": "/saml"}, "a `login_page` that begins with /, and a `label`"),
+        (hooks.AuthProvider, {"login_page": "https://x", "label": "X"}, "a `login_page` that begins with /"),
         (hooks.CliCommand, {"target": "acme.commands"}, "not of the form module.path:attribute"),
         (hooks.CliCommand, {"target": ":hello"}, "not of the form module.path:attribute"),
         (hooks.CliCommand, {"target": "acme:he llo"}, "not of the form module.path:attribute"),
@@ -81,6 +85,8 @@ def test_a_name_is_a_lower_case_identifier(kind: type[Any], name: Any) -> None:
         (hooks.EntityType, {"views": {"show": nothing}}, r"views or principals \['show'\] are none of list, get"),
         (hooks.EntityType, {"write_schema": None}, "it needs a write_schema"),
         (hooks.EntityType, {"actions": (hooks.Action(name="burn", label=""),)}, "its service has no method burn"),
+        *((hooks.EventType, {"name": name}, "use a form like job") for name in NO_EVENTS),
+        (hooks.EventType, {"help": ""}, "'wall.built' needs a help text"),
         (hooks.PeriodicTask, {"every": timedelta(0)}, "at least 0.1 s is needed"),
         (hooks.PluginInfo, {"requires": ("Jobs",)}, r"PluginInfo\.requires is 'Jobs'"),
         (hooks.Setting, {"help": ""}, "'colour' needs a help text"),

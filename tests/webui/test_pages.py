@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from bvo_audit import query
-from bvo_hookspecs import DashboardCard, DetailPanel, EntityType
+from bvo_hookspecs import AuthProvider, DashboardCard, DetailPanel, EntityType
 from support.api import Api
 from support.browser import HTML, Browser
 from support.hooks import Mover
@@ -49,6 +49,15 @@ def test_a_wrong_password_keeps_the_user_name(visitor: Browser) -> None:
 )
 def test_login_leads_to_no_other_site(visitor: Browser, target: str) -> None:
     assert visitor.log_in(next=target).location == "/ui/"
+
+
+def test_an_auth_provider_with_a_page_of_its_own_has_a_button(
+    visitor: Browser, contribute: Callable[..., None]
+) -> None:
+    contribute(AuthProvider(name="saml", login_page="/saml", label="Acme & Sons"))
+    page = visitor.get("/ui/login?next=/ui/jobs/?status%3Dfailed%26page_size=2").text
+    assert 'href="/saml?next=/ui/jobs/%3Fstatus%3Dfailed%26page_size%3D2">Sign in with Acme &amp; Sons</a>' in page
+    assert 'href="/saml">' in visitor.post("/ui/login", 401, username="admin", password="wrong").text
 
 
 def test_a_form_of_another_site_signs_nobody_in(client: FlaskClient) -> None:

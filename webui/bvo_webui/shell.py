@@ -11,7 +11,7 @@ from flask import current_app, request, url_for
 
 from bvo import __version__, access, registry, sessions, settings
 from bvo.config import Config
-from bvo_hookspecs import EntityType, NavItem, Principal
+from bvo_hookspecs import AuthProvider, EntityType, NavItem, Principal
 
 from . import assets, offers
 from .text import words
@@ -19,6 +19,7 @@ from .values import path_of
 
 NAME = "BV Orchestrator"
 PROFILE = "profile_pages.show"
+FORGOT = "auth_pages.forgot"
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,16 @@ class Shell:
     def profile_url(self) -> str:
         """The page of whoever is signed in; empty where no plugin has one."""
         return url_for(PROFILE) if PROFILE in current_app.view_functions else ""
+
+    @property
+    def forgot_url(self) -> str:
+        """The page for those who forgot their password; empty where no plugin has one."""
+        return url_for(FORGOT) if FORGOT in current_app.view_functions else ""
+
+    @property
+    def login_pages(self) -> list[AuthProvider]:
+        """The other ways to sign in than with a password."""
+        return [provider for provider in registry.current().of(AuthProvider).values() if provider.login_page]
 
     @cached_property
     def server_url(self) -> str:

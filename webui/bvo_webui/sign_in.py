@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-from flask import current_app, make_response, redirect, render_template, request, url_for
+from flask import make_response, redirect, render_template, request, url_for
 from werkzeug.exceptions import Forbidden, HTTPException
 from werkzeug.wrappers import Response
 
@@ -12,12 +10,6 @@ from bvo import access, sessions
 from bvo.access import public, requires
 
 from .errors import detail, with_headers
-
-LOCAL_PATH = re.compile(r"/(?!/)[^\\\x00-\x20\x7f]*")
-"""Browsers read `//host`, `/\\host` and `/<tab>/host` as another site's address."""
-
-FORGOT = "auth_pages.forgot"
-"""The page for those who forgot their password, where a plugin has one."""
 
 
 @public
@@ -60,21 +52,14 @@ def logged_out() -> Response:
 
 
 def _page(problem: str = "", username: str = "", status: int = 200) -> Response:
-    page = render_template(
-        "webui/login.html",
-        problem=problem,
-        username=username,
-        next=request.values.get("next", ""),
-        forgot=FORGOT if FORGOT in current_app.view_functions else "",
-    )
+    page = render_template("webui/login.html", problem=problem, username=username, next=request.values.get("next", ""))
     response: Response = make_response(page, status)
     return response
 
 
 def _target() -> str:
     """The page that was asked for, where it is one of ours; else the dashboard."""
-    wanted = request.values.get("next", "")
-    return wanted if LOCAL_PATH.fullmatch(wanted) else url_for("webui.dashboard")
+    return sessions.local_path(request.values.get("next", "")) or url_for("webui.dashboard")
 
 
 def _signed_in() -> bool:
