@@ -25,6 +25,7 @@ BUILTINS = (
     "bvo_settings",
     "bvo_tokens",
     "bvo_packages",
+    "bvo_s3",
     "bvo_processes",
     "bvo_machines",
     "bvo_robots",
