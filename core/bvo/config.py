@@ -26,7 +26,7 @@ class Config:
     encryption_keys: tuple[str, ...]
     disabled_plugins: frozenset[str]
     required_plugins: frozenset[str]
-    package_store: str
+    package_stores: tuple[str, ...]
     proxy_hops: int
     runner_lane: bool
 
@@ -50,7 +50,7 @@ class Config:
             encryption_keys=_encryption_keys(values, data_dir),
             disabled_plugins=names(values.get("BVO_DISABLED_PLUGINS", "")),
             required_plugins=names(values.get("BVO_REQUIRED_PLUGINS", "")),
-            package_store=values.get("BVO_PACKAGE_STORE", "folder"),
+            package_stores=_in_order(values.get("BVO_PACKAGE_STORE", "")) or ("folder",),
             proxy_hops=_number(values, "BVO_PROXY_HOPS", 0),
             runner_lane=_switch(values, "BVO_RUNNER_LANE", "on"),
         )
@@ -113,7 +113,11 @@ def _make_folder(name: str) -> Path:
 
 def names(text: str) -> frozenset[str]:
     """What a comma-separated list names."""
-    return frozenset(name.strip() for name in text.split(",") if name.strip())
+    return frozenset(_in_order(text))
+
+
+def _in_order(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 def _database_url(values: _Values, data_dir: Path) -> str:

@@ -26,6 +26,7 @@ BUILTINS = (
     "bvo_tokens",
     "bvo_oidc",
     "bvo_packages",
+    "bvo_s3",
     "bvo_processes",
     "bvo_machines",
     "bvo_robots",

@@ -24,6 +24,7 @@ from werkzeug.exceptions import (
 from werkzeug.wrappers import Response
 
 from . import denials
+from .stores import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, respond)
     app.register_error_handler(IntegrityError, _integrity)
     app.register_error_handler(OperationalError, _operational)
+    app.register_error_handler(StoreUnavailable, _store)
     app.register_error_handler(DataError, _value)
     app.register_error_handler(OverflowError, _value)  # SQLite's driver, at a number beyond 64 bits
     app.register_error_handler(Exception, _unexpected)
@@ -138,6 +140,15 @@ def _operational(error: OperationalError) -> Any:
     log.error("The database failed: %s", error.orig)
     answer = ServiceUnavailable(
         "The database is busy or can't be reached. Nothing was changed; try again.", retry_after=2
+    )
+    return respond(answer)
+
+
+def _store(error: StoreUnavailable) -> Any:
+    log.error("%s %s failed: %s", request.method, request.path, error)
+    answer = ServiceUnavailable(
+        "The store of packages and artifacts can't be read or written now; the server's log has the reason. Try again.",
+        retry_after=5,
     )
     return respond(answer)
 

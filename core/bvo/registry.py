@@ -26,6 +26,7 @@ RECORDS: dict[str, type[Any]] = {
     "auth_providers": hooks.AuthProvider,
     "audit_sinks": hooks.AuditSink,
     "package_stores": hooks.PackageStore,
+    "stored_blobs": hooks.StoredBlobs,
     "webhook_emitters": hooks.WebhookEmitter,
     "periodic_tasks": hooks.PeriodicTask,
     "health_checks": hooks.HealthCheck,

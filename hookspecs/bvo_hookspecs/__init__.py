@@ -16,7 +16,7 @@ from .operations import AsgiMiddleware, HealthCheck, PeriodicTask, Seed, StartCh
 from .pages import DashboardCard, DetailPanel, NavItem
 from .plugin import PluginInfo
 from .settings import Setting, SettingsGroup
-from .storage import EncryptedColumn, PackageStore, Store
+from .storage import DamagedBlob, EncryptedColumn, PackageStore, Store, StoredBlobs
 
 hookimpl = pluggy.HookimplMarker("bvo")
 
@@ -27,6 +27,7 @@ __all__ = [
     "AuditSink",
     "AuthProvider",
     "CliCommand",
+    "DamagedBlob",
     "DashboardCard",
     "DetailPanel",
     "EncryptedColumn",
@@ -46,6 +47,7 @@ __all__ = [
     "SettingsGroup",
     "StartCheck",
     "Store",
+    "StoredBlobs",
     "WebhookEmitter",
     "hookimpl",
 ]

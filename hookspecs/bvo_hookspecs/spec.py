@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Seed,
         SettingsGroup,
         StartCheck,
+        StoredBlobs,
         WebhookEmitter,
     )
 
@@ -106,6 +107,11 @@ def audit_sinks() -> Iterable[AuditSink]:  # type: ignore[empty-body]
 @hookspec
 def package_stores() -> Iterable[PackageStore]:  # type: ignore[empty-body]
     """Add kinds of stores for packages and artifacts; `BVO_PACKAGE_STORE` chooses one by name."""
+
+
+@hookspec
+def stored_blobs() -> Iterable[StoredBlobs]:  # type: ignore[empty-body]
+    """Name the tables whose rows have a blob in the store, so that it can be moved to another one."""
 
 
 @hookspec

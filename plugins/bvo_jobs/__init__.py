@@ -14,6 +14,7 @@ from bvo_hookspecs import (
     PeriodicTask,
     PluginInfo,
     SettingsGroup,
+    StoredBlobs,
     hookimpl,
 )
 
@@ -68,6 +69,13 @@ def periodic_tasks() -> Iterable[PeriodicTask]:
         PeriodicTask(name="sweep_jobs", every=timedelta(seconds=1), run=sweep, after_jump=count_anew),
         PeriodicTask(name="summarise_job_hours", every=timedelta(minutes=5), run=summarise),
     ]
+
+
+@hookimpl
+def stored_blobs() -> Iterable[StoredBlobs]:
+    from .models import Artifact
+
+    return [StoredBlobs(name="job_artifacts", model=Artifact)]
 
 
 @hookimpl

@@ -64,13 +64,15 @@ def artifact(row_id: int, artifact_id: int) -> Response:
     found = db.session.get(Artifact, artifact_id)
     if found is None or found.job_id != _job(row_id).id:
         raise NotFound(f"Artifact not found: the job {row_id} has none with the id {artifact_id}.")
-    return send_file(
+    response = send_file(
         stores.current().open(found.store_key),
         mimetype="application/octet-stream",  # never shown in this origin: a job's file may hold scripts
         as_attachment=True,
         download_name=found.name.rpartition("/")[2],
         etag=found.sha256,
     )
+    response.content_length = found.size_bytes  # an answer that breaks off is noticed
+    return response
 
 
 def _job(row_id: int) -> Job:

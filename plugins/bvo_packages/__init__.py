@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import DetailPanel, EntityType, EventType, HealthCheck, PackageStore, PluginInfo, hookimpl
+from bvo_hookspecs import (
+    CliCommand,
+    DetailPanel,
+    EntityType,
+    EventType,
+    HealthCheck,
+    PackageStore,
+    PluginInfo,
+    StoredBlobs,
+    hookimpl,
+)
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -42,6 +52,24 @@ def package_stores() -> Iterable[PackageStore]:
     from .store import FolderStore
 
     return [PackageStore(name="folder", connect=FolderStore)]
+
+
+@hookimpl
+def stored_blobs() -> Iterable[StoredBlobs]:
+    from .models import Package
+
+    return [StoredBlobs(name="packages", model=Package)]
+
+
+@hookimpl
+def cli_commands() -> Iterable[CliCommand]:
+    return [
+        CliCommand(
+            name="packages",
+            target="bvo_packages.commands:packages",
+            help="Move packages and artifacts to another store.",
+        )
+    ]
 
 
 @hookimpl

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from flask import Flask
 
 from bvo import create_app
 from bvo.cli import program
+from conftest import missing
 from support.databases import Databases, SqliteDatabases
 from support.plugins import Site
 from support.program import Program, disposing
+from support.s3 import S3, Bucket
 
 
 @pytest.fixture
@@ -52,6 +55,23 @@ def migrated(databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def unmigrated(sqlite: SqliteDatabases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The environment of a server with an empty database."""
     return _configure(sqlite.empty(), tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    if find_spec("moto") is None:
+        missing("a server that speaks S3: pip install --group test")
+    with S3() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3: S3, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """An empty bucket, and the environment of a server that keeps packages in it."""
+    made = s3.new_bucket()
+    for name, value in made.environment.items():
+        monkeypatch.setenv(name, value)
+    return made
 
 
 @pytest.fixture

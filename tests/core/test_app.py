@@ -196,14 +196,14 @@ def test_the_store_is_chosen_by_name_and_gets_the_data_folder(
 ) -> None:
     site.plug("memory", package_stores=[PackageStore(name="memory", connect=Memory)])  # type: ignore[arg-type]
     with sqlite_app(BVO_PACKAGE_STORE="memory").app_context():
-        store = stores.current()
+        store = stores.current().by_name["memory"]
     assert isinstance(store, Memory)
     assert store.folder == tmp_path / "data"
 
 
 def test_an_unknown_store_stops_the_start_with_those_that_exist(sqlite_app: Callable[..., Flask]) -> None:
-    with pytest.raises(StartupError, match="BVO_PACKAGE_STORE is 's3'; there are: folder"):
-        sqlite_app(BVO_PACKAGE_STORE="s3")
+    with pytest.raises(StartupError, match="BVO_PACKAGE_STORE names tape, cloud; there are: folder, s3"):
+        sqlite_app(BVO_PACKAGE_STORE="folder,tape,cloud")
 
 
 # --- sessions

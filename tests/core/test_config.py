@@ -28,7 +28,7 @@ def test_everything_has_a_default_that_works(tmp_path: Path) -> None:
     config = Config.load()
     assert config.development
     assert config.database_url == f"sqlite:///{tmp_path}/data/bvo.db"
-    assert config.package_store == "folder"
+    assert config.package_stores == ("folder",)
     assert config.disabled_plugins == config.required_plugins == frozenset()
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
 
@@ -48,7 +48,12 @@ def test_arguments_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_an_empty_value_counts_as_none() -> None:
-    assert Config.load({"BVO_ENV": "", "BVO_PACKAGE_STORE": ""}).env == "development"
+    config = Config.load({"BVO_ENV": "", "BVO_PACKAGE_STORE": " ,"})
+    assert (config.env, config.package_stores) == ("development", ("folder",))
+
+
+def test_stores_keep_their_order() -> None:
+    assert Config.load({"BVO_PACKAGE_STORE": "s3, folder,s3"}).package_stores == ("s3", "folder")
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])

@@ -16,7 +16,7 @@ from docs.markdown import ROOT, code, section, tables
 
 DOCUMENT = ROOT / "docs" / "getting-started.md"
 SOURCES = [path for folder in ("core", "plugins", "webui") for path in (ROOT / folder).rglob("*.py")]
-VARIABLE = re.compile(r"(?<![A-Z_])(?:BVO_[A-Z_]*[A-Z]|DATABASE_URL)")
+VARIABLE = re.compile(r"(?<![A-Z0-9_])(?:BVO_[A-Z0-9_]*[A-Z0-9]|DATABASE_URL)")
 
 
 def test_every_variable_of_the_code_is_in_the_tables_and_no_other() -> None:

@@ -44,6 +44,7 @@ VALID: dict[type[Any], dict[str, Any]] = {
     hooks.Setting: {"name": "colour", "field": None, "default": "red", "help": "Of the walls"},
     hooks.SettingsGroup: {"name": "house", "label": "House"},
     hooks.StartCheck: {"name": "roof", "check": nothing},
+    hooks.StoredBlobs: {"name": "walls", "model": object},
     hooks.WebhookEmitter: {"name": "http", "deliver": nothing},
 }
 NO_EVENTS: tuple[Any, ...] = ("job", "job.", ".done", "Job.done", "job.done.now", "job done", "job-x.done", 7)
