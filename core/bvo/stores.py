@@ -32,7 +32,8 @@ class Stores:
             store.put(key, source)
 
     def open(self, key: str) -> BinaryIO:
-        for name, store in self.by_name.items():
+        stores = list(self.by_name.items())
+        for name, store in (*stores, stores[0]):  # once more the first: the blob may have been moved there meanwhile
             with suppress(FileNotFoundError), _reaching(name):
                 return store.open(key)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), key)

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import requests
@@ -157,6 +158,17 @@ def test_the_first_store_takes_what_is_new_and_all_are_read_and_deleted_from(tmp
     for store in (both, new, old):
         with pytest.raises(FileNotFoundError):
             store.open(KEY)
+
+
+def test_a_blob_that_is_moved_while_it_is_looked_for_is_found(tmp_path: Path) -> None:
+    new = FolderStore(tmp_path)
+
+    class Moving(FolderStore):
+        def open(self, key: str) -> BinaryIO:
+            new.put(key, io.BytesIO(b"moved"))
+            raise FileNotFoundError(key)
+
+    assert read(Stores({"new": new, "old": Moving(tmp_path)})) == b"moved"
 
 
 def test_a_store_that_fails_is_named_and_no_other_is_asked_instead(tmp_path: Path) -> None:
