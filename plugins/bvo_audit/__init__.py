@@ -1,4 +1,4 @@
-"""The audit log: what the event log tells, for people to read."""
+"""The audit log: what the event log tells, for people to read, and sealed so that a change of it is found."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from bvo_hookspecs import (
+    CliCommand,
     DashboardCard,
     DetailPanel,
+    EncryptedColumn,
     EntityType,
+    EventType,
     PeriodicTask,
     PluginInfo,
     SettingsGroup,
@@ -29,6 +32,13 @@ def entity_types() -> Iterable[EntityType]:
 
 
 @hookimpl
+def event_types() -> Iterable[EventType]:
+    from .sealing import SEALED
+
+    return [SEALED]
+
+
+@hookimpl
 def settings_groups() -> Iterable[SettingsGroup]:
     from .retention import GROUP
 
@@ -38,8 +48,24 @@ def settings_groups() -> Iterable[SettingsGroup]:
 @hookimpl
 def periodic_tasks() -> Iterable[PeriodicTask]:
     from .retention import prune
+    from .sealing import seal
 
-    return [PeriodicTask(name="prune_audit_log", every=timedelta(minutes=1), run=prune)]
+    return [
+        PeriodicTask(name="seal_audit_log", every=timedelta(minutes=1), run=seal),
+        PeriodicTask(name="prune_audit_log", every=timedelta(minutes=1), run=prune),
+    ]
+
+
+@hookimpl
+def encrypted_columns() -> Iterable[EncryptedColumn]:
+    from .models import AuditKey
+
+    return [EncryptedColumn(name="audit_key", model=AuditKey, column="private_key")]
+
+
+@hookimpl
+def cli_commands() -> Iterable[CliCommand]:
+    return [CliCommand(name="audit", target="bvo_audit.commands:audit", help="Check and export the audit log.")]
 
 
 @hookimpl

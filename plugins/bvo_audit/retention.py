@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import timedelta
 
 from marshmallow import ValidationError, fields, validate
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, func, select
 
 from bvo import delivery, settings
 from bvo.database import transaction, utcnow
 from bvo.event_log import LoggedEvent
 from bvo_hookspecs import Setting, SettingsGroup
 
+from .models import AuditSeal
+
 log = logging.getLogger(__name__)
 
-BATCH = 1000
-BATCHES = 10
-"""At most so many a run, so that the worker soon delivers events again."""
+SECONDS = 1.0
+"""So long at most a run removes events, so that the worker soon delivers them again."""
 MIN_DAYS = 30
 
 
@@ -43,22 +45,29 @@ GROUP = SettingsGroup(
 
 
 def prune() -> None:
-    """Remove what is older than the settings keep and was delivered to all, in small transactions."""
+    """Remove what is older than the settings keep and was delivered to all: whole sealed stretches, one at a time."""
     days = settings.get("logging.audit_retention_days")
     if not days:
         return
-    old = select(LoggedEvent.id).where(LoggedEvent.timestamp < utcnow() - timedelta(days=days))
-    if (needed := delivery.needed_from()) is not None:
-        old = old.where(LoggedEvent.id < needed)
-    batch = old.order_by(LoggedEvent.timestamp).limit(BATCH)
-    removed = 0
-    for _ in range(BATCHES):
+    old, until, removed = _old(days), time.monotonic() + SECONDS, 0
+    while time.monotonic() < until:
         with transaction() as session:
-            removing = delete(LoggedEvent).where(LoggedEvent.id.in_(batch))
-            done = session.execute(removing.execution_options(synchronize_session=False))
-            count: int = done.rowcount  # type: ignore[attr-defined]
-        removed += count
-        if count < BATCH:
-            break
+            seal = session.scalars(old).one_or_none()
+            if seal is None:
+                break
+            removing = delete(LoggedEvent).where(LoggedEvent.id >= seal.first, LoggedEvent.id <= seal.last)
+            session.execute(removing.execution_options(synchronize_session=False))
+            seal.fingerprints = None
+        removed += seal.count
     if removed:
         log.info("Removed %d events older than %d days from the audit log", removed, days)
+
+
+def _old(days: int) -> Select[AuditSeal]:
+    """The oldest seal of which all events may go. The newest event stays: SQLite counts on from it."""
+    newest = select(func.max(LoggedEvent.id)).scalar_subquery()
+    old = select(AuditSeal).where(AuditSeal.fingerprints.is_not(None), AuditSeal.last < newest)
+    old = old.where(AuditSeal.newest < utcnow() - timedelta(days=days))
+    if (needed := delivery.needed_from()) is not None:
+        old = old.where(AuditSeal.last < needed)
+    return old.order_by(AuditSeal.newest).limit(1)

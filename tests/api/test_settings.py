@@ -17,7 +17,7 @@ from bvo.database import transaction, utcnow
 from bvo.event_log import Horizon
 from bvo.observers import Observers
 from bvo.settings import StoredSetting
-from bvo_audit import retention
+from bvo_audit import retention, sealing
 from bvo_robots.models import Robot
 from bvo_robots.service import mark_offline
 from conftest import as_admin
@@ -272,7 +272,7 @@ def test_the_web_ui_shows_the_name_of_the_installation(admin: Api) -> None:
 def test_the_audit_log_is_kept_as_long_as_the_settings_say(
     admin: Api, app: Flask, monkeypatch: pytest.MonkeyPatch, state: State
 ) -> None:
-    monkeypatch.setattr(retention, "BATCH", 2)
+    monkeypatch.setattr(sealing, "STRETCH", 1)
     now = utcnow()
     with app.app_context():
         for days in (100, 90, 80, 70, 29):
@@ -286,6 +286,7 @@ def test_the_audit_log_is_kept_as_long_as_the_settings_say(
 
         assert kept_after_pruning() == 5
         admin.ok(admin.put("/api/settings/logging", {"audit_retention_days": 75}))
+        sealing.seal()
         assert kept_after_pruning() == 6  # nobody was told of them yet
         delivery.dispatch(Observers(), Horizon())
         assert kept_after_pruning() == 3
