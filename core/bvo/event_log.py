@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
+from flask import current_app
 from sqlalchemy import BigInteger, ColumnElement, Index, Row, Table, Text, func, select, text
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Mapped, mapped_column
@@ -187,8 +188,15 @@ class Horizon:
 
     def _move_on(self) -> None:
         """To what was seen, where all have ended that may have written before."""
-        if self._seen and _transaction(func.pg_snapshot_xmin(func.pg_current_snapshot())) >= self._seen[1]:
-            self.place, self._seen = max(self.place, self._seen[0]), None
+        seen = self._seen  # of this look: other threads look, too
+        if seen and _transaction(func.pg_snapshot_xmin(func.pg_current_snapshot())) >= seen[1]:
+            self.place, self._seen = max(self.place, seen[0]), None
+
+
+def horizon() -> Horizon:
+    """The one of this app: what one look has seen helps the next one."""
+    found: Horizon = current_app.extensions.setdefault("bvo_events_horizon", Horizon())
+    return found
 
 
 def _transaction(number: Any) -> int:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from flask import current_app
-
 from bvo import event_log, registry, settings
-from bvo.event_log import Horizon
 from bvo_hookspecs import Event, EventType
 
 from . import catalogue
@@ -26,7 +23,7 @@ def pull(after: str, patterns: list[str], size: int) -> dict[str, Any]:
 
     An event is there as soon as no other one can appear before it. So whoever goes on from `next` misses none.
     """
-    end = _horizon().look(event_log.HORIZON_SECONDS)
+    end = event_log.horizon().look(event_log.HORIZON_SECONDS)
     start = end if after == LATEST else int(after)
     stretch = event_log.follow(start, end, partial(matches, patterns), most=size, look=LOOK)
     known = address()
@@ -47,9 +44,3 @@ def as_told(event: Event, address: str) -> dict[str, Any]:
     declared = registry.current().get(EventType, event.type)
     schema = f"{address}{catalogue.path(declared)}" if address and declared else ""
     return cloud_event(event, address or SOURCE, schema)
-
-
-def _horizon() -> Horizon:
-    """The one of this app: what one request has seen helps the next one."""
-    horizon: Horizon = current_app.extensions.setdefault("bvo_events_horizon", Horizon())
-    return horizon

@@ -279,6 +279,7 @@ def test_an_event_that_is_kept_no_more_can_not_be_sent(app: Flask, admin: Api, h
     assert (delivery.status, "not in the log any more" in (delivery.error or "")) == ("failed", True)
 
 
+@pytest.mark.shows_setting("logging.webhook_delivery_days")
 def test_what_ended_long_ago_is_removed_and_what_waits_stays(app: Flask, admin: Api, hook: Hook, mover: Mover) -> None:
     hook("machine.*")
     machines(admin, "HOST-1")

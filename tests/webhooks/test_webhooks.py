@@ -165,6 +165,7 @@ def test_only_networks_are_allowed(admin: Api) -> None:
     refused(answer, 422, "not a network")
 
 
+@pytest.mark.shows_setting("security.webhook_allowed_networks")
 def test_an_address_inside_is_not_reached_unless_its_network_is_allowed(
     admin: Api, hook: Hook, mover: Mover, inbox: Inbox
 ) -> None:
