@@ -99,15 +99,18 @@ def _groups(claims: Mapping[str, Any], configuration: Configuration) -> set[str]
 
 
 def _created(claims: Mapping[str, Any]) -> User:
-    """A new user without a password. A user who is there already is never taken over, whoever claims the name."""
+    """A new user without a password. A user who is there already is never taken over, whoever claims the name.
+
+    Raises LoginRefused with the command to link the two, but for the user's name: an administrator must decide that.
+    """
     data = _profile(claims)
     try:
         return _users().create(data)
     except Conflict:
-        command = shlex.join(["bvo", "oidc", "link", data["username"], claims["sub"]])
+        command = shlex.join(["bvo", "oidc", "link", "USERNAME", claims["sub"]])
         raise LoginRefused(
             "A user with your name or e-mail address is here already. If that is you, ask an administrator to run"
-            f" `{command}` with the user's name.",
+            f" `{command}`.",
             data["username"],
         ) from None
 

@@ -206,7 +206,7 @@ def test_a_user_who_is_here_already_is_taken_over_by_nobody(
             admin.ok(admin.put("/api/access/users/1", {"email": "admin@example.com"}))
             before = state.rows("users")
         provider.account |= claims
-        refused(sign_in(client, provider), "bvo oidc link", "248289761001")
+        refused(sign_in(client, provider), "`bvo oidc link USERNAME 248289761001`")
         assert state.rows("users") == before
         assert state.rows("oidc_identities") == []
     failed = state.rows("events")[-1]
@@ -324,6 +324,7 @@ FORGED: dict[str, Callable[[Provider], object]] = {
     "no nonce": lambda provider: provider.claims.update(nonce=None),
     "iss": lambda provider: provider.claims.update(iss="https://login.example.org"),
     "aud": lambda provider: provider.claims.update(aud=["another-client"]),
+    "aud though azp is ours": lambda provider: provider.claims.update(aud="another-client", azp="bvo"),
     "aud without azp": lambda provider: provider.claims.update(aud=["bvo", "another-client"]),
     "azp": lambda provider: provider.claims.update(aud=["bvo", "another-client"], azp="another-client"),
     "exp": lambda provider: provider.claims.update(exp=NOW - 3600),
