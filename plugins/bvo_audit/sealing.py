@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Generator
-from contextlib import suppress
-from datetime import datetime
+from contextlib import closing, suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 from marshmallow import fields
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 STRETCH = 1000
 """So many events at most have one seal."""
+SPAN = timedelta(days=1)
+"""So far at most they are apart in an old log: what has one seal is removed together, when all of it is too old."""
 SECONDS = 2.0
 """So long at most a worker seals what there is, before it delivers events again."""
 READ = 100
@@ -58,8 +60,11 @@ def seal_next(end: int) -> int:
     """
     before = head()
     tally = Tally()
-    for row in read(LoggedEvent.id > (before.last if before else 0), LoggedEvent.id <= end, limit=STRETCH):
-        tally.add(row)
+    with closing(read(LoggedEvent.id > (before.last if before else 0), LoggedEvent.id <= end, limit=STRETCH)) as rows:
+        for row in rows:
+            if tally.times and row.timestamp - tally.times[0] > SPAN:
+                break
+            tally.add(row)
     if tally.times is None:
         return 0
     made = _made(tally, tally.times, before)

@@ -28,13 +28,13 @@ from support.databases import Databases, SqliteDatabases
 from support.program import Program, disposing
 from support.walls import happen, logged
 
-DAY_1 = datetime(2026, 3, 1, 12, tzinfo=UTC)
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 Lines = list[bytes]
 
 
 @pytest.fixture
-def days(app_context: Flask) -> Flask:
-    """The app with a log of some days, inside its context."""
+def hours(app_context: Flask) -> Flask:
+    """The app with a log of some hours, inside its context."""
     fill()
     return app_context
 
@@ -48,12 +48,12 @@ def exported(sqlite: SqliteDatabases, lend: Callable[[Databases], Flask]) -> tup
 
 
 def fill() -> None:
-    """Ten events, one each day, under four seals of three: 1 to 3, 4 to 6, 7 to 9, 10."""
+    """Ten events, one each hour, under four seals of three: 1 to 3, 4 to 6, 7 to 9, 10."""
     with pytest.MonkeyPatch.context() as patch:
         with transaction():
-            for day in range(10):
-                patch.setattr(events, "utcnow", lambda day=day: DAY_1 + timedelta(days=day))
-                happen(f"wall {day + 1}", after={"height": 1.5})
+            for hour in range(10):
+                patch.setattr(events, "utcnow", lambda hour=hour: START + timedelta(hours=hour))
+                happen(f"wall {hour + 1}", after={"height": 1.5})
         patch.setattr(sealing, "STRETCH", 3)
         sealing.seal()
 
@@ -84,7 +84,7 @@ def signed(lines: Lines, key: Ed25519PrivateKey) -> Lines:
     return [*lines, f"{json.dumps(told)}\n".encode()]
 
 
-def test_an_export_has_the_events_with_their_seals_and_is_signed(days: Flask) -> None:
+def test_an_export_has_the_events_with_their_seals_and_is_signed(hours: Flask) -> None:
     lines = export()
     told = [json.loads(line) for line in lines]
     assert [part["place"] for part in told if "event" in part] == list(range(1, 11))
@@ -98,22 +98,22 @@ def test_an_export_has_the_events_with_their_seals_and_is_signed(days: Flask) ->
     ("since", "until", "places"),
     [
         (None, None, (1, 10)),
-        (DAY_1 + timedelta(days=4), DAY_1 + timedelta(days=4, hours=1), (4, 6)),
-        (DAY_1 + timedelta(days=2), DAY_1 + timedelta(days=3), (1, 3)),
-        (DAY_1 + timedelta(days=2), DAY_1 + timedelta(days=3, hours=1), (1, 6)),
-        (DAY_1 + timedelta(days=9), None, (10, 10)),
+        (START + timedelta(hours=4), START + timedelta(hours=4, minutes=1), (4, 6)),
+        (START + timedelta(hours=2), START + timedelta(hours=3), (1, 3)),
+        (START + timedelta(hours=2), START + timedelta(hours=3, minutes=1), (1, 6)),
+        (START + timedelta(hours=9), None, (10, 10)),
     ],
 )
 def test_an_export_of_a_time_has_whole_stretches(
-    days: Flask, since: datetime | None, until: datetime | None, places: tuple[int, int]
+    hours: Flask, since: datetime | None, until: datetime | None, places: tuple[int, int]
 ) -> None:
     content = check(export(since, until))
     assert (content.fault, (content.first, content.last)) == (None, places)
 
 
-def test_nothing_that_is_sealed_is_no_export(days: Flask) -> None:
+def test_nothing_that_is_sealed_is_no_export(hours: Flask) -> None:
     with pytest.raises(LookupError, match="Nothing of this time is sealed"):
-        export(since=DAY_1 + timedelta(days=10))
+        export(since=START + timedelta(hours=10))
 
 
 def edited(part: str, old: bytes, new: bytes) -> Callable[[Lines], Lines]:
@@ -161,7 +161,7 @@ def test_what_was_changed_in_a_file_is_found(
     assert kind(falsify(lines), key) == fault
 
 
-def test_a_log_that_was_falsified_before_gives_a_file_that_is_not_whole(days: Flask) -> None:
+def test_a_log_that_was_falsified_before_gives_a_file_that_is_not_whole(hours: Flask) -> None:
     with transaction() as session:
         session.execute(text("UPDATE events SET message = 'Nobody did it.' WHERE id = 5"))
     fault = check(export(), own_key()).fault
@@ -170,9 +170,9 @@ def test_a_log_that_was_falsified_before_gives_a_file_that_is_not_whole(days: Fl
 
 
 def test_what_was_removed_by_its_age_is_said_and_is_no_falsification(
-    days: Flask, monkeypatch: pytest.MonkeyPatch
+    hours: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "utcnow", lambda: DAY_1 + timedelta(days=36))
+    monkeypatch.setattr(retention, "utcnow", lambda: START + timedelta(days=30, hours=6))
     delivery.dispatch(Observers(), Horizon())
     with transaction() as session:
         session.add(StoredSetting(group="logging", name="audit_retention_days", value=30))

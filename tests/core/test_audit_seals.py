@@ -318,7 +318,7 @@ def keep(days: int) -> None:
         session.merge(StoredSetting(group="logging", name="audit_retention_days", value=days))
 
 
-def happened(days_ago: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+def happened(days_ago: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     now = utcnow()
     for days in days_ago:
         with monkeypatch.context() as past:
@@ -330,7 +330,7 @@ def happened(days_ago: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_too_old_to_be_kept_is_removed_by_whole_stretches_and_is_no_falsification(
     app_context: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    happened([100, 99, 98, 97, 80, 79, 78, 20, 10, 9], monkeypatch)
+    happened([100.3, 100.2, 100.1, 100, 60.2, 60.1, 59.9, 59.8, 9.1, 9], monkeypatch)
     keep(60)
     retention.prune()
     assert len(logged()) == 10, "nothing goes that is not sealed"
@@ -343,7 +343,7 @@ def test_what_is_too_old_to_be_kept_is_removed_by_whole_stretches_and_is_no_fals
 
 
 def test_nobody_disguises_a_deletion_as_retention(app_context: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    happened([100, 99, 98, 97, 50, 49, 48, 47, 9], monkeypatch)
+    happened([100.3, 100.2, 100.1, 100, 50.3, 50.2, 50.1, 50, 9], monkeypatch)
     sealing.seal()
     keep(60)
     retention.prune()
@@ -353,11 +353,20 @@ def test_nobody_disguises_a_deletion_as_retention(app_context: Flask, monkeypatc
     assert found(kept_days=60) == ("event_deleted", 2, 5)
 
 
+def test_the_events_of_an_old_log_that_are_days_apart_are_not_sealed_together(
+    app_context: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one would be kept as long as the other, however much younger that one is."""
+    happened([100, 99.5, 70, 40, 39.9], monkeypatch)
+    sealing.seal()
+    assert [(seal.first, seal.last) for seal in seals()] == [(1, 2), (3, 3), (4, 5)]
+
+
 @pytest.mark.parametrize("place", [1, 4])
 def test_a_single_old_event_that_is_gone_is_a_falsification(
     app_context: Flask, monkeypatch: pytest.MonkeyPatch, place: int
 ) -> None:
-    happened([100, 99, 98, 97, 9], monkeypatch)
+    happened([100.3, 100.2, 100.1, 100, 9], monkeypatch)
     sealing.seal()
     run("DELETE FROM events WHERE id = :place", place=place)
     assert found(kept_days=30) == ("event_deleted", 1, place)
@@ -366,7 +375,7 @@ def test_a_single_old_event_that_is_gone_is_a_falsification(
 def test_an_event_that_is_added_where_old_ones_were_removed_is_found(
     app_context: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    happened([100, 99, 98, 97, 9], monkeypatch)
+    happened([100.3, 100.2, 100.1, 100, 9], monkeypatch)
     sealing.seal()
     keep(30)
     retention.prune()
