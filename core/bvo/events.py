@@ -43,14 +43,13 @@ def emit(
     """Record `<entity>.<kind>` of `row` in the running transaction; kind is a past tense: `created`, `canceled`."""
     after = None if kind == "deleted" else snapshot(entity, row)
     told = words(kind, entity, row, access.principal())
-    return record(**told, before=before, after=after, metadata=metadata or {})
+    return record(type=f"{entity.name}.{kind}", **told, before=before, after=after, metadata=metadata or {})
 
 
 def words(kind: str, entity: EntityType, row: Any, actor: Principal) -> dict[str, Any]:
     """What an event says of `row`, and in which words."""
     name = str(getattr(row, "name", None) or row.id)
     return {
-        "type": f"{entity.name}.{kind}",
         "entity_type": entity.name,
         "entity_label": entity.label,
         "entity_id": str(row.id),
@@ -65,7 +64,7 @@ def record(**fields: Any) -> Event:
     Raises LookupError for a type that no plugin declares.
     """
     actor = fields.pop("actor", None) or access.principal()
-    event = compose(actor, **_client(), **fields)
+    event = compose(actor, _declared(fields.pop("type")), **_client(), **fields)
     with transaction() as session:
         session.execute(insert(event_log.TABLE), event_log.row(event))
         after_commit(lambda: announce(event))
@@ -74,17 +73,18 @@ def record(**fields: Any) -> Event:
 
 def compose(
     actor: Principal,
+    declared: EventType,
     *,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
     **fields: Any,
 ) -> Event:
-    """An event of now. Of a change, `before` is kept where it differs from `after`. Raises LookupError."""
+    """An event of now. Of a change, `before` is kept where it differs from `after`. Needs no app's context."""
     if before is not None and after is not None:
         before = {name: value for name, value in before.items() if name not in after or after[name] != value}
-    declared = _declared(fields["type"])
     return Event(
         id=_sortable_id(),
+        type=declared.name,
         action=declared.action or declared.name,
         action_type=declared.action_type,
         occurred_at=utcnow(),

@@ -22,7 +22,7 @@ from bvo import event_log, events, settings, tokens
 from bvo.database import utcnow
 from bvo.registry import Registry
 from bvo.statements import Call, Connection, Row, many
-from bvo_hookspecs import EntityType, Event, Principal
+from bvo_hookspecs import EntityType, Event, EventType, Principal
 
 from . import states
 from .asks import CONFIRM, NOT_PLAIN, Ask, BeatAsk, ClaimAsk, Claimed, Kept, Look, Nothing, NotPlain, ResultAsk
@@ -68,6 +68,7 @@ class HotJobs:
 
     def __init__(self, known: Registry, dialect: Dialect) -> None:
         self.entity: EntityType = known.service(JobService).entity
+        self._event_types = known.of(EventType)
         self.statements = Statements(dialect)
         self._defaults = settings.defaults("jobs")
         self._dialect = dialect
@@ -230,10 +231,10 @@ class HotJobs:
 
     def _tell(self, batch: Batch, ask: Ask, kind: str, job: Any, before: Mapping[str, Any] | None) -> None:
         actor = Principal(kind="robot", id=job.robot.id, name=job.robot.name)
-        told = events.words(kind, self.entity, job, actor)
+        declared, told = self._event_types[f"job.{kind}"], events.words(kind, self.entity, job, actor)
         after = events.snapshot(self.entity, job)
         client = {"ip_address": ask.ip_address, "user_agent": ask.user_agent}
-        batch.events.append(events.compose(actor, **told, **client, before=before, after=after))
+        batch.events.append(events.compose(actor, declared, **told, **client, before=before, after=after))
 
 
 def _before(batch: Batch, ask: ClaimAsk, robot: Row | None) -> Claimed | NotPlain | Nothing | None:

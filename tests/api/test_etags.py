@@ -47,6 +47,7 @@ def one_of_each(admin: Api) -> dict[str, TestResponse]:
         QUEUES: {"name": "q"},
         "/api/queue-items": {"queue_name": "q", "payload": {"n": 1}},
         "/api/api-tokens": {"name": "t", "scopes": ["jobs:view"]},
+        "/api/webhooks": {"name": "w", "url": "https://example.com", "event_types": ["*"]},
         "/api/assets": {"name": "a", "type": "credential", "username": "bot", "password": "canary"},
     }
     answers = {path: admin.post(path, body) for path, body in bodies.items()}
@@ -71,6 +72,7 @@ def test_the_answer_to_a_change_bears_the_tag_of_the_row(admin: Api) -> None:
         QUEUES: {"max_retries": 7},
         "/api/queue-items": {"priority": 3},
         "/api/assets": {"process_ids": [1]},
+        "/api/webhooks": {"concurrency": 2},
     }
     for path in one_of_each(admin):
         if (collection := path.rpartition("/")[0]) not in changes:

@@ -14,7 +14,7 @@ from support.api import Api
 
 OPTIONAL = sorted({plugin.name for plugin in plugins.load()} - plugins.ESSENTIAL)
 
-NEED_MORE = {"/api/sdk/auth/status", "/sdk-auth", "/ui/forgot", "/ui/profile"}
+NEED_MORE = {"/api/sdk/auth/status", "/sdk-auth", "/ui/event-types", "/ui/forgot", "/ui/profile"}
 """Parameters, or the web UI."""
 
 

@@ -16,6 +16,7 @@ from bvo_hookspecs import EntityType
 from bvo_jobs.service import JobService
 from support.api import Api
 from support.browser import Browser, Sheet
+from support.hooks import Mover
 from support.state import State
 
 
@@ -48,6 +49,9 @@ def some_of_everything(admin: Api) -> None:
     admin.ok(admin.post("/api/queue-items", {"queue_name": "orders", "payload": {"order": 1}}))
     admin.ok(admin.post("/api/api-tokens", {"name": "ci", "scopes": ["jobs:view"]}))
     admin.ok(admin.post("/api/access/roles", {"name": "Operator"}))
+    hook = {"name": "Tickets", "url": "https://example.com", "event_types": ["webhook.*"]}
+    admin.ok(admin.post("/api/webhooks", hook))
+    Mover(admin.client.application).plan()
 
 
 def test_what_a_service_can_do_has_a_form_and_a_way_to_it(app: Flask, admin: Api, signed_in: Browser) -> None:
