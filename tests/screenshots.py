@@ -94,4 +94,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    if "--help" in sys.argv or len(sys.argv) < 2:
+        sys.exit(__doc__)
     (every_page if "--all" in sys.argv else main)(Path(sys.argv[1]))
