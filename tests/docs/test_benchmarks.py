@@ -19,6 +19,7 @@ PROGRAMS = {
     "heartbeats": (("sqlite",), 3),
     "flat": (("postgresql",), 6),
     "waiting": (("postgresql",), 1),
+    "webhooks": (("sqlite",), 3),
     "cycle": (("postgresql",), 2),
 }
 """On which databases a small run of each program is tried here, and how many things it compares then."""
