@@ -24,9 +24,10 @@ EXAMPLES = 10
 COMMON = "a password may be one of those that are tried first"
 UNKNOWN = "an id in the body may be that of no row"
 DEEP = "a page, times its size, may lie behind the rows that are counted"
+URL = "a URL has to begin with http or https, and to name a host"
 LISTS = (
     *("access/roles", "access/users", "api-tokens", "assets", "audit", "jobs", "machines", "packages", "processes"),
-    *("queue-items", "queues", "robots", "sessions"),
+    *("queue-items", "queues", "robots", "sessions", "webhook-deliveries", "webhooks"),
 )
 MAY_BE_REFUSED = {
     "POST /api/access/roles": "the artifacts are those of the plugins, each once",
@@ -51,6 +52,8 @@ MAY_BE_REFUSED = {
     "PUT /api/robots/{row_id}": UNKNOWN,
     "PUT /api/settings/{group}": "each group has values of its own",
     "POST /api/settings/email/test": "no mail server is set",
+    "POST /api/webhooks": URL,
+    "PUT /api/webhooks/{row_id}": URL,
     **{f"GET /api/{path}": DEEP for path in LISTS},
 }
 """Where a body or a query that fits its schema may be answered with 422, and why: what a schema can't say."""

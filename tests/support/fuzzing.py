@@ -25,6 +25,7 @@ from bvo.entities import MAX_ID
 from bvo_hookspecs import Principal
 from support.api import Api
 from support.databases import Databases
+from support.hooks import Mover
 from support.work import Work
 
 ROWS = 4
@@ -182,11 +183,13 @@ def _fill(admin: Api) -> Work:
         ("queues", {"name": "invoices"}),
         ("queues", {"name": "empty"}),
         ("queue-items", {"queue_id": 1, "reference": "INV-1", "payload": [1]}),
+        ("webhooks", {"name": "Tickets", "url": "https://example.com", "event_types": ["webhook.*"]}),
         ("api-tokens", {"name": "deployment", "scopes": ["jobs:view"]}),
         ("access/roles", {"name": "Nothing", "permissions": [{"artifact": "jobs", "can_view": True}]}),
         *(("access/users", {"username": f"user-{number}", "password": PASSWORD}) for number in range(1, ROWS + 1)),
     ):
         admin.ok(admin.post(f"/api/{path}", body))
+    Mover(admin.client.application).plan()  # a delivery of the webhook's own creation
     return work
 
 
