@@ -213,16 +213,16 @@ class _Turn:
         about = (LoggedEvent.entity_id == entity_id, LoggedEvent.entity_type == entity_type)
         waiting = event_log.read(*about, LoggedEvent.id >= since, LoggedEvent.id <= passed, limit=BATCH)
         held = update(HeldEvents).where(HeldEvents.id == held_id)
-        for done, (place, event) in enumerate(waiting):
+        for done, event in enumerate(waiting):
             if error := self._hand_over(event, self._observers.attempt):
                 wait = leases.backoff(FIRST_RETRY_SECONDS, attempt + 1)
                 with self._leased() as session:
                     again = {"attempt": attempt + 1, "available_at": utcnow() + wait, "last_error": error}
-                    session.execute(held.values(since=place, **again))
+                    session.execute(held.values(since=event.place, **again))
                 return done, error
             attempt = 0
             with self._leased() as session:
-                session.execute(held.values(since=place + 1, attempt=attempt))
+                session.execute(held.values(since=event.place + 1, attempt=attempt))
         if len(waiting) < BATCH:
             with self._leased() as session:
                 session.execute(delete(HeldEvents).where(HeldEvents.id == held_id))
@@ -237,26 +237,26 @@ class _Turn:
             self._move(stretch.end)
         return stretch.length
 
-    def _hand_over_all(self, events: Sequence[tuple[int, Event]], position: int) -> None:
+    def _hand_over_all(self, events: Sequence[Event], position: int) -> None:
         """Hand over what is not held. The place is kept from time to time: a worker that dies has some come again."""
         held, save_at = self._held_among(events), time.monotonic() + SAVE_SECONDS
         try:
-            for place, event in events:
+            for event in events:
                 about = (event.entity_type, event.entity_id)
                 if about not in held and (error := self._hand_over(event, self._observers.call)):
                     held.add(about)
-                    self._move(place, self._hold(event, place, error))
+                    self._move(event.place, self._hold(event, error))
                 elif time.monotonic() >= save_at:
-                    self._move(place)
+                    self._move(event.place)
                     save_at = time.monotonic() + SAVE_SECONDS
-                position = place
+                position = event.place
         except ObserverPaused:
             self._move(position)
             raise
 
-    def _held_among(self, events: Sequence[tuple[int, Event]]) -> set[tuple[str, str]]:
+    def _held_among(self, events: Sequence[Event]) -> set[tuple[str, str]]:
         """What these events are about, as far as it is held."""
-        ids = {event.entity_id for _, event in events}
+        ids = {event.entity_id for event in events}
         held = select(HeldEvents.entity_type, HeldEvents.entity_id).where(HeldEvents.entity_id.in_(ids))
         rows = db.session.execute(held.where(HeldEvents.consumer_id == self._id))
         return {(entity_type, entity_id) for entity_type, entity_id in rows}
@@ -287,10 +287,10 @@ class _Turn:
             return str(failure)
         return ""
 
-    def _hold(self, event: Event, place: int, error: str) -> HeldEvents:
+    def _hold(self, event: Event, error: str) -> HeldEvents:
         about = {"consumer_id": self._id, "entity_type": event.entity_type, "entity_id": event.entity_id}
         until = utcnow() + leases.backoff(FIRST_RETRY_SECONDS, 1)
-        return HeldEvents(**about, since=place, available_at=until, last_error=error)
+        return HeldEvents(**about, since=event.place, available_at=until, last_error=error)
 
     @contextmanager
     def _leased(self, **values: Any) -> Iterator[Session]:

@@ -130,9 +130,9 @@ def event_of(row: LoggedEvent | Row[Any]) -> Event:
 
 @dataclass(frozen=True)
 class Stretch:
-    """The wanted events of a part of the log, with their places. `end` is how far it goes, over `length` events."""
+    """The wanted events of a part of the log. `end` is how far it goes, over `length` events."""
 
-    events: list[tuple[int, Event]]
+    events: list[Event]
     end: int
     length: int
 
@@ -148,10 +148,10 @@ def follow(after: int, until: int, wants: Callable[[str], bool], *, most: int, l
     return Stretch(read(LoggedEvent.id.in_(wanted[:most]), limit=most), end, len(seen))
 
 
-def read(*where: ColumnElement[bool], limit: int) -> list[tuple[int, Event]]:
-    """The first events that fit, with their places."""
+def read(*where: ColumnElement[bool], limit: int) -> list[Event]:
+    """The first events that fit."""
     rows = db.session.execute(select(*TABLE.c).where(*where).order_by(LoggedEvent.id).limit(limit))
-    return [(row.id, event_of(row)) for row in rows]
+    return [event_of(row) for row in rows]
 
 
 class Horizon:

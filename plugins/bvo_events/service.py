@@ -28,7 +28,7 @@ def pull(after: str, patterns: list[str], size: int) -> dict[str, Any]:
     stretch = event_log.follow(start, end, partial(matches, patterns), most=size, look=LOOK)
     known = address()
     return {
-        "events": [as_told(event, known) for _, event in stretch.events],
+        "events": [as_told(event, known) for event in stretch.events],
         "next": str(stretch.end),
         "more": stretch.end < end,
     }

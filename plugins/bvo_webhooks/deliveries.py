@@ -150,7 +150,7 @@ def _request(session: Session, webhook: Webhook, delivery: WebhookDelivery, toke
     if not logged:
         _end(delivery, "The event is not in the log any more: logging.audit_retention_days has passed.")
         return None
-    body = json.dumps(as_told(logged[0][1], address()), ensure_ascii=False, separators=(",", ":")).encode()
+    body = json.dumps(as_told(logged[0], address()), ensure_ascii=False, separators=(",", ":")).encode()
     signed = signing.headers(delivery.event_id, utcnow(), body, [secret for secret in secrets if secret])
     headers = {**own, "Content-Type": "application/json", **signed}
     return _Request(delivery.id, token, webhook.url, body, headers)

@@ -52,7 +52,7 @@ def exchange_panel(delivery_id: int) -> dict[str, Any]:
     """What is sent, and what was answered last."""
     delivery = db.session.get_one(WebhookDelivery, delivery_id)
     logged = event_log.read(LoggedEvent.id == delivery.place, limit=1)
-    return {"delivery": delivery, "body": as_told(logged[0][1], address()) if logged else None}
+    return {"delivery": delivery, "body": as_told(logged[0], address()) if logged else None}
 
 
 def _about(subject: str) -> tuple[str, int | None]:

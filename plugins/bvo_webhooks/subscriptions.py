@@ -34,7 +34,8 @@ LOOK = 5_000
 
 def accepts(event_type: str) -> bool:
     """Whether any webhook wants events of this type."""
-    return event_type == TESTED or any(matches(types, event_type) for types in db.session.scalars(_active()))
+    wanted = select(Webhook.event_types).where(Webhook.is_active)
+    return event_type == TESTED or any(matches(types, event_type) for types in db.session.scalars(wanted))
 
 
 def plan(event: Event) -> None:
@@ -70,8 +71,7 @@ def replay() -> None:
             return
         wanted = partial(matches, webhook.event_types)
         stretch = event_log.follow(webhook.replay_from, webhook.replay_to, wanted, most=REPLAYED, look=LOOK)
-        events = [event for _, event in stretch.events if wants(webhook, event)]
-        _add(((webhook, event) for event in events), AGAIN)
+        _add(((webhook, event) for event in stretch.events if wants(webhook, event)), AGAIN)
         done = stretch.end >= webhook.replay_to or not stretch.length
         webhook.replay_from = None if done else stretch.end
 
@@ -80,10 +80,6 @@ def waiting(webhook_id: int, subject: str) -> tuple[ColumnElement[bool], ...]:
     """The conditions of what is to be sent to this webhook about this row."""
     mine = (WebhookDelivery.webhook_id == webhook_id, WebhookDelivery.subject == subject)
     return (*mine, WebhookDelivery.status == PENDING)
-
-
-def _active() -> Any:
-    return select(Webhook.event_types).where(Webhook.is_active)
 
 
 def _fits(filters: Mapping[str, Any], event: Event) -> bool:
