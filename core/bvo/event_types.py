@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from marshmallow import fields
 
@@ -61,13 +62,13 @@ def derived(entity_types: Iterable[EntityType], event_types: Iterable[EventType]
     return [event_type for event_type in followed if event_type.name not in declared]
 
 
+def of_change(entity: str, kind: str, **fields: Any) -> EventType:
+    """`created`, `updated` or `deleted` in the audit log's words: for who says more of it than what would follow."""
+    operation, action_type, _ = CHANGES[kind]
+    return EventType(name=f"{entity}.{kind}", action=f"{entity}.{operation}", action_type=action_type, **fields)
+
+
 def _changes(entity: EntityType) -> Iterator[EventType]:
-    for kind, (operation, action_type, words) in CHANGES.items():
+    for kind, (operation, _, words) in CHANGES.items():
         if entity.has(operation):
-            yield EventType(
-                name=f"{entity.name}.{kind}",
-                action=f"{entity.name}.{operation}",
-                action_type=action_type,
-                help=words.format(entity.label),
-                schema=entity.read_schema,
-            )
+            yield of_change(entity.name, kind, help=words.format(entity.label), schema=entity.read_schema)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import fields
 
 from bvo.entities import equals, everything, search
+from bvo.event_types import of_change
 from bvo_hookspecs import Action, EntityType, EventType, NavItem
 
 from .models import Role, User
@@ -45,10 +46,9 @@ ROLE = EntityType(
 )
 
 EVENT_TYPES = (
-    EventType(
-        name="user.updated",
-        action="user.update",
-        action_type="modified",
+    of_change(
+        "user",
+        "updated",
         help="User was changed. Of a new password it is told that there is one.",
         schema=UserOut,
         metadata={"password_changed": fields.Boolean()},

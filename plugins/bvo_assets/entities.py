@@ -6,6 +6,7 @@ from marshmallow import fields
 from marshmallow.validate import OneOf
 
 from bvo.entities import equals, everything, search
+from bvo.event_types import of_change
 from bvo_hookspecs import EntityType, EventType, NavItem
 
 from .models import Asset
@@ -31,10 +32,9 @@ ASSET = EntityType(
 )
 
 EVENT_TYPES = (
-    EventType(
-        name="asset.updated",
-        action="asset.update",
-        action_type="modified",
+    of_change(
+        "asset",
+        "updated",
         help="Asset was changed. Of a new secret it is told that there is one.",
         schema=AssetOut,
         metadata={"secret_changed": fields.Boolean()},

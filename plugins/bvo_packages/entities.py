@@ -5,7 +5,8 @@ from __future__ import annotations
 from marshmallow import fields
 
 from bvo.entities import equals, everything, flag, search
-from bvo_hookspecs import Action, EntityType, EventType, NavItem
+from bvo.event_types import of_change
+from bvo_hookspecs import Action, EntityType, NavItem
 
 from .models import Package
 from .schemas import PackageIn, PackageOut
@@ -35,10 +36,9 @@ PACKAGE = EntityType(
 )
 
 EVENT_TYPES = (
-    EventType(
-        name="package.created",
-        action="package.create",
-        action_type="created",
+    of_change(
+        "package",
+        "created",
         help="Package was uploaded.",
         schema=PackageOut,
     ),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from marshmallow import fields
 
 from bvo.entities import everything, flag, search
-from bvo_hookspecs import EntityType, EventType, NavItem
+from bvo.event_types import of_change
+from bvo_hookspecs import EntityType, NavItem
 
 from .models import Process
 from .schemas import ProcessIn, ProcessOut
@@ -26,10 +27,9 @@ PROCESS = EntityType(
 )
 
 EVENT_TYPES = (
-    EventType(
-        name="process.updated",
-        action="process.update",
-        action_type="modified",
+    of_change(
+        "process",
+        "updated",
         help="Process was changed, or rolled back to an earlier version.",
         schema=ProcessOut,
         metadata={"rolled_back_to": fields.Integer()},
