@@ -78,8 +78,9 @@ class Waiting:
 class _Consumer:
     name: str
     plugin: PluginInfo
-    take: Callable[[Event], None]
+    take: Callable[[Sequence[Event]], None]
     accepts: Callable[[str], bool]
+    batch_size: int
 
 
 class _LeaseLost(Exception):
@@ -136,11 +137,11 @@ def waiting() -> dict[str, Waiting]:
 def _consumers() -> list[_Consumer]:
     known = registry.current()
     sinks = [
-        _Consumer(f"sink:{sink.name}", plugin.info, sink.write, lambda event_type: True)
+        _Consumer(f"sink:{sink.name}", plugin.info, sink.write, lambda event_type: True, sink.batch_size)
         for plugin, sink in known.every(AuditSink)
     ]
     emitters = [
-        _Consumer(f"emitter:{emitter.name}", plugin.info, emitter.deliver, emitter.accepts)
+        _Consumer(f"emitter:{emitter.name}", plugin.info, emitter.deliver, emitter.accepts, emitter.batch_size)
         for plugin, emitter in known.every(WebhookEmitter)
     ]
     return sinks + emitters
@@ -214,7 +215,7 @@ class _Turn:
         waiting = event_log.read(*about, LoggedEvent.id >= since, LoggedEvent.id <= passed, limit=BATCH)
         held = update(HeldEvents).where(HeldEvents.id == held_id)
         for done, event in enumerate(waiting):
-            if error := self._hand_over(event, self._observers.attempt):
+            if error := self._hand_over([event], self._observers.attempt):
                 wait = leases.backoff(FIRST_RETRY_SECONDS, attempt + 1)
                 with self._leased() as session:
                     again = {"attempt": attempt + 1, "available_at": utcnow() + wait, "last_error": error}
@@ -230,29 +231,38 @@ class _Turn:
 
     def _follow(self, end: int) -> int:
         """Hand over what follows in the log; returns how many events are done with."""
-        position = db.session.scalar(select(EventConsumer.position).where(EventConsumer.id == self._id)) or 0
-        stretch = event_log.follow(position, end, self._wants, most=BATCH, look=LOOK)
-        self._hand_over_all(stretch.events, position)
+        self._position = db.session.scalar(select(EventConsumer.position).where(EventConsumer.id == self._id)) or 0
+        stretch = event_log.follow(self._position, end, self._wants, most=BATCH, look=LOOK)
+        held, size = self._held_among(stretch.events), self._consumer.batch_size
+        self._save_at = time.monotonic() + SAVE_SECONDS
+        try:
+            for begin in range(0, len(stretch.events), size):
+                self._pass(stretch.events[begin : begin + size], held)
+        except ObserverPaused:
+            self._move(self._position)
+            raise
         if stretch.length:
             self._move(stretch.end)
         return stretch.length
 
-    def _hand_over_all(self, events: Sequence[Event], position: int) -> None:
-        """Hand over what is not held. The place is kept from time to time: a worker that dies has some come again."""
-        held, save_at = self._held_among(events), time.monotonic() + SAVE_SECONDS
-        try:
+    def _pass(self, events: Sequence[Event], held: set[tuple[str, str]]) -> None:
+        """Hand over what is not held: together, and one by one where that fails. What fails alone is held.
+
+        The place is kept from time to time: a worker that dies has some come again.
+        """
+        free = [event for event in events if _about(event) not in held]
+        error = self._hand_over(free, self._observers.call) if free else ""
+        if error and len(events) > 1:
             for event in events:
-                about = (event.entity_type, event.entity_id)
-                if about not in held and (error := self._hand_over(event, self._observers.call)):
-                    held.add(about)
-                    self._move(event.place, self._hold(event, error))
-                elif time.monotonic() >= save_at:
-                    self._move(event.place)
-                    save_at = time.monotonic() + SAVE_SECONDS
-                position = event.place
-        except ObserverPaused:
-            self._move(position)
-            raise
+                self._pass([event], held)
+            return
+        self._position = events[-1].place
+        if error:
+            held.add(_about(free[0]))
+            self._move(self._position, self._hold(free[0], error))
+        elif time.monotonic() >= self._save_at:
+            self._move(self._position)
+            self._save_at = time.monotonic() + SAVE_SECONDS
 
     def _held_among(self, events: Sequence[Event]) -> set[tuple[str, str]]:
         """What these events are about, as far as it is held."""
@@ -274,13 +284,15 @@ class _Turn:
                 self._accepted[event_type] = True
         return self._accepted[event_type]
 
-    def _hand_over(self, event: Event, call: Callable[..., Any]) -> str:
+    def _hand_over(self, events: Sequence[Event], call: Callable[..., Any]) -> str:
         """What went wrong. `accepts` has a breaker of its own: its success must not hide that `take` always fails."""
-        name, plugin = self._consumer.name, self._consumer.plugin
+        name, plugin, accepts = self._consumer.name, self._consumer.plugin, self._consumer.accepts
         try:
             with current_app.app_context():  # a session of its own: what one consumer leaves broken harms no other
-                if call(plugin, f"{name}.accepts", self._consumer.accepts, event.type):
-                    call(plugin, name, self._consumer.take, event)
+                types = {event.type for event in events}
+                wanted = {kind for kind in types if call(plugin, f"{name}.accepts", accepts, kind)}
+                if taken := [event for event in events if event.type in wanted]:
+                    call(plugin, name, self._consumer.take, taken)
         except ObserverPaused:
             raise
         except ObserverFailed as failure:
@@ -304,3 +316,8 @@ class _Turn:
         with transaction() as session:
             mine = update(EventConsumer).where(EventConsumer.lease_hash == tokens.digest(self._token))
             session.execute(mine.values(lease_hash=None, lease_expires_at=None))
+
+
+def _about(event: Event) -> tuple[str, str]:
+    """What is held together."""
+    return event.entity_type, event.entity_id

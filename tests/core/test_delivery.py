@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -32,15 +32,15 @@ class Emitter:
         self.failures = 0
         self.accepts = lambda event_type: event_type in types if types else event_type.startswith("wall.")
 
-    def deliver(self, event: Event) -> None:
+    def deliver(self, events: Sequence[Event]) -> None:
         self.attempts += 1
         if self.failures:
             self.failures -= 1
             raise ConnectionError("receiver is down")
-        self.got.append(event)
+        self.got += events
 
-    def record(self, name: str) -> WebhookEmitter:
-        return WebhookEmitter(name=name, deliver=self.deliver, accepts=self.accepts)
+    def record(self, name: str, batch_size: int = 1) -> WebhookEmitter:
+        return WebhookEmitter(name=name, deliver=self.deliver, accepts=self.accepts, batch_size=batch_size)
 
     @property
     def names(self) -> list[str]:
@@ -230,11 +230,11 @@ def test_what_was_held_goes_on_where_it_fails_again(plugged: Callable[..., Flask
     failing = {1, 3}
     tried: list[int] = []
 
-    def deliver_some(event: Event) -> None:
+    def deliver_some(events: Sequence[Event]) -> None:
         tried.append(1)
         if len(tried) in failing:
             raise ConnectionError("receiver is down")
-        good.deliver(event)
+        good.deliver(events)
 
     plugged(WebhookEmitter(name="some", deliver=deliver_some, accepts=good.accepts))
     for height in range(3):
@@ -268,10 +268,10 @@ def test_an_emitter_that_fails_five_times_in_a_row_is_left_alone_and_loses_nothi
 def test_what_is_held_and_fails_again_keeps_nothing_else_waiting(plugged: Callable[..., Flask], good: Emitter) -> None:
     """Ten poisoned events, whose time has come at once, are more failures in a row than a breaker allows."""
 
-    def deliver_some(event: Event) -> None:
-        if event.entity_name.startswith("poison"):
+    def deliver_some(events: Sequence[Event]) -> None:
+        if events[0].entity_name.startswith("poison"):
             raise ConnectionError("receiver is down")
-        good.deliver(event)
+        good.deliver(events)
 
     plugged(WebhookEmitter(name="some", deliver=deliver_some, accepts=good.accepts))
     for number in range(10):
@@ -286,6 +286,44 @@ def test_what_is_held_and_fails_again_keeps_nothing_else_waiting(plugged: Callab
         delivery.dispatch(observers, horizon)
         assert good.names[-1] == f"wall {number}"
     assert sum(row.attempt for row in held()) == 20, "one is tried again at a time"
+
+
+def test_an_emitter_gets_as_many_events_at_once_as_it_takes(plugged: Callable[..., Flask], good: Emitter) -> None:
+    plugged(good.record("good", batch_size=4))
+    made = [happen(f"wall {number}") for number in range(10)]
+    deliver()
+    assert (good.got, good.attempts) == (made, 3)
+
+
+def test_of_events_that_fail_together_the_one_is_found_that_fails_alone(
+    plugged: Callable[..., Flask], good: Emitter
+) -> None:
+    def deliver_some(events: Sequence[Event]) -> None:
+        if any(event.entity_name == "poison" for event in events):
+            raise ConnectionError("receiver is down")
+        good.deliver(events)
+
+    plugged(WebhookEmitter(name="some", deliver=deliver_some, accepts=good.accepts, batch_size=10))
+    for height in range(2):
+        happen("poison", after={"height": height})
+        happen(f"wall {height}")
+    deliver()
+    assert good.names == ["wall 0", "wall 1"]
+    assert [(row.entity_id, row.attempt) for row in held()] == [("poison", 1)]
+
+
+def test_an_emitter_that_is_down_gets_the_whole_of_a_batch_when_it_is_back(
+    plugged: Callable[..., Flask], bad: Emitter
+) -> None:
+    plugged(bad.record("bad", batch_size=10))
+    bad.failures, observers = 5, Observers()
+    for number in range(20):
+        happen(f"wall {number}")
+    deliver(observers)
+    assert (bad.attempts, len(held()), bad.got) == (5, 4, []), "one of all, and four of one each"
+    make_due()
+    deliver(Observers())
+    assert sorted(bad.names) == sorted(f"wall {number}" for number in range(20))
 
 
 def test_an_emitter_that_can_not_say_what_it_accepts_gets_the_event_later(
@@ -311,10 +349,10 @@ def test_an_emitter_that_can_not_say_what_it_accepts_gets_the_event_later(
 def test_an_emitter_that_breaks_its_session_harms_no_other(plugged: Callable[..., Flask]) -> None:
     counted: list[int] = []
 
-    def breaks(event: Event) -> None:
+    def breaks(events: Sequence[Event]) -> None:
         db.session.execute(text("SELECT nothing FROM nowhere"))
 
-    def counts(event: Event) -> None:
+    def counts(events: Sequence[Event]) -> None:
         counted.append(len(list(db.session.scalars(select(LoggedEvent.id)))))
 
     plugged(WebhookEmitter(name="a", deliver=breaks), WebhookEmitter(name="b", deliver=counts))
@@ -376,8 +414,8 @@ def test_a_worker_that_took_too_long_moves_nothing_on_any_more(
 ) -> None:
     monkeypatch.setattr(delivery, "SAVE_SECONDS", 0)
 
-    def hangs(event: Event) -> None:
-        good.deliver(event)
+    def hangs(events: Sequence[Event]) -> None:
+        good.deliver(events)
         if len(good.got) == 1:  # until another worker has taken over
             with transaction() as session:
                 taken = {"lease_hash": "of another", "lease_expires_at": utcnow() + timedelta(seconds=60)}

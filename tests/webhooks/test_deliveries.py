@@ -200,7 +200,7 @@ def test_an_event_becomes_one_delivery_however_often_it_is_planned(
     with app.app_context():
         event = deliveries.event_log.read(limit=1000)[-1]
         for _ in range(2):
-            subscriptions.plan(event)
+            subscriptions.plan([event])
     assert (mover.go(), len(mover.all()), len(inbox.received)) == (0, 1, 1)
 
 

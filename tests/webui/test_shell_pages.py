@@ -84,7 +84,7 @@ def test_plugins_show_their_health_and_what_failed_last(contribute: Callable[...
 def test_plugins_show_why_events_wait_for_an_emitter(
     contribute: Callable[..., None], app: Flask, signed_in: Browser
 ) -> None:
-    contribute(WebhookEmitter(name="odd", deliver=lambda event: 1 / 0, accepts={"wall.built"}.__contains__), "queues")
+    contribute(WebhookEmitter(name="odd", deliver=lambda events: 1 / 0, accepts={"wall.built"}.__contains__), "queues")
     with app.app_context():
         delivery.enroll()
         happen("tower")
