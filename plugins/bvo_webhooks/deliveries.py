@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from bvo import event_log, leases, settings, tokens
@@ -100,13 +100,6 @@ def _due() -> tuple[ColumnElement[bool], ...]:
     return WebhookDelivery.status == PENDING, WebhookDelivery.available_at <= utcnow(), free
 
 
-def _is_first() -> ColumnElement[bool]:
-    """The condition of a delivery that no other one of its row is ahead of."""
-    earlier = aliased(WebhookDelivery)
-    same = and_(earlier.webhook_id == WebhookDelivery.webhook_id, earlier.subject == WebhookDelivery.subject)
-    return ~select(earlier.id).where(same, earlier.status == PENDING, earlier.place < WebhookDelivery.place).exists()
-
-
 def _settle(session: Session, webhook: Webhook, done: Sequence[tuple[Request, Outcome]]) -> None:
     """Keep what became of each, unless another worker has it by now."""
     wanted = select(WebhookDelivery).where(WebhookDelivery.id.in_([request.delivery_id for request, _ in done]))
@@ -123,13 +116,23 @@ def _claim(session: Session, webhook: Webhook, room: int) -> list[Request]:
     room = min(room, _at_once(webhook) - _under_way(session, webhook.id))
     if room <= 0 or not _is_open(webhook):
         return []
-    mine, order = WebhookDelivery.webhook_id == webhook.id, (WebhookDelivery.available_at, WebhookDelivery.id)
-    looked_at = select(WebhookDelivery.id).where(mine, *_due()).order_by(*order).limit(LOOK)
-    eligible = (WebhookDelivery.id.in_(looked_at), _is_first())
-    lease = leases.claim(session, WebhookDelivery, *eligible, ttl=LEASE, limit=room, order_by=order)
-    claimed = select(WebhookDelivery).where(WebhookDelivery.id.in_(lease.ids)).order_by(*order)
+    ids = session.scalars(_first_due(webhook.id).limit(room)).all()
+    if not ids:
+        return []
+    lease = leases.take(session, WebhookDelivery, ids, ttl=LEASE)  # nobody else can: the webhook's row is locked
+    claimed = select(WebhookDelivery).where(WebhookDelivery.id.in_(lease.ids)).order_by(WebhookDelivery.id)
     found = session.scalars(claimed.execution_options(populate_existing=True)).all()
-    return _requests(webhook, found, lease.token) if found else []
+    return _requests(webhook, found, lease.token)
+
+
+def _first_due(webhook_id: int) -> Select[int]:
+    """The ids of what is due, but what another one of its row is ahead of."""
+    order = (WebhookDelivery.available_at, WebhookDelivery.id)
+    due = select(*order, WebhookDelivery.subject, WebhookDelivery.place).order_by(*order).limit(LOOK)
+    each, other = due.where(WebhookDelivery.webhook_id == webhook_id, *_due()).subquery("due"), aliased(WebhookDelivery)
+    of_row = (other.webhook_id == webhook_id, other.subject == each.c.subject, other.status == PENDING)
+    first = select(func.min(other.place)).where(*of_row).scalar_subquery()
+    return select(each.c.id).where(each.c.place == first).order_by(each.c.available_at, each.c.id)
 
 
 def _under_way(session: Session, webhook_id: int) -> int:
