@@ -18,9 +18,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from bvo import delivery, registry
+from bvo import consumers, registry
+from bvo.consumers import HeldEvents
 from bvo.database import db
-from bvo.delivery import HeldEvents
 from bvo.errors import StartupError
 from bvo.worker import Worker
 from bvo_assets.service import AssetService
@@ -226,7 +226,7 @@ def test_the_worker_writes_every_event_and_no_secret(
     monkeypatch.setenv("BVO_AUDIT_FILE", str(path))
     app = make_app()
     with app.app_context():
-        delivery.enroll()
+        consumers.enroll()
         asset = {"name": "api-key", "type": "secret", "value": "canary-4711"}
         registry.current().service(AssetService).create(asset)
         happen("tower")
@@ -245,7 +245,7 @@ def test_what_could_not_be_written_is_written_later_and_in_order(
     monkeypatch.setenv("BVO_AUDIT_FILE", str(folder / "audit.jsonl"))
     app = make_app()
     with app.app_context():
-        delivery.enroll()
+        consumers.enroll()
         folder.rename(tmp_path / "away")
         for height in range(3):
             happen("tower", after={"height": height})

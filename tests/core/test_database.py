@@ -14,8 +14,8 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import StatementError
 
 from bvo import create_app, registry
+from bvo.consumers import EventConsumer
 from bvo.database import after_commit, check_reachable, db, transaction
-from bvo.delivery import EventConsumer
 from bvo.errors import StartupError
 from bvo.settings import StoredSetting
 

@@ -12,9 +12,9 @@ from flask import Flask
 from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy import event as sql_events
 
-from bvo import delivery, event_log, migrations
+from bvo import consumers, delivery, event_log, migrations
+from bvo.consumers import EventConsumer, HeldEvents
 from bvo.database import db, transaction, utcnow
-from bvo.delivery import EventConsumer, HeldEvents
 from bvo.event_log import Horizon, LoggedEvent
 from bvo.observers import Observers
 from bvo.worker import Worker
@@ -70,7 +70,7 @@ def plugged(site: Site, make_app: Callable[..., Flask]) -> Iterator[Callable[...
         context = app.app_context()
         context.push()
         with_context.append(context)
-        delivery.enroll()
+        consumers.enroll()
         return app
 
     yield plug
@@ -170,7 +170,7 @@ def test_servers_that_start_at_the_same_time_enroll_a_new_emitter_once(
             with app.app_context():
                 db.session.connection()
                 start.wait()
-                delivery.enroll()
+                consumers.enroll()
         except Exception as error:
             errors.append(error)
 
@@ -371,7 +371,7 @@ def test_an_emitter_that_is_gone_holds_up_nothing_and_goes_on_where_it_was_when_
     with make_app(BVO_DISABLED_PLUGINS="emitters").app_context():
         happen("meanwhile")
         deliver()
-        assert delivery.needed_from() > held()[0].since
+        assert consumers.needed_from() > held()[0].since
     with app.app_context():
         make_due()
         deliver()
@@ -470,7 +470,7 @@ def test_what_is_delivered_is_kept_from_time_to_time_and_not_each_time(
     commits: list[int] = []
     site.plug("emitters", webhook_emitters=[good.record("good")])
     with sqlite_app().app_context():
-        delivery.enroll()
+        consumers.enroll()
         for number in range(50):
             happen(f"wall {number}")
         sql_events.listen(db.engine, "commit", lambda connection: commits.append(1))
@@ -482,12 +482,12 @@ def test_what_a_consumer_still_needs_is_told(emitting: Flask, bad: Emitter) -> N
     bad.failures = 1
     for name in ("first", "second", "third"):
         happen(name)
-    assert delivery.needed_from() == 1
+    assert consumers.needed_from() == 1
     deliver()
-    assert delivery.needed_from() == 1
+    assert consumers.needed_from() == 1
     make_due()
     deliver()
-    assert delivery.needed_from() == 4
+    assert consumers.needed_from() == 4
 
 
 def test_what_nobody_wants_is_passed_with_few_writes_however_much_it_is(sqlite_app: Callable[..., Flask]) -> None:

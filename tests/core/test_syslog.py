@@ -15,9 +15,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from bvo import __version__, delivery, observers, registry
+from bvo import __version__, consumers, observers, registry
+from bvo.consumers import HeldEvents
 from bvo.database import db
-from bvo.delivery import HeldEvents
 from bvo.errors import StartupError
 from bvo.worker import Worker
 from bvo_hookspecs import AuditSink, Event, WebhookEmitter
@@ -274,7 +274,7 @@ def test_a_server_that_was_away_for_a_day_misses_nothing_and_keeps_nobody_waitin
     app = make_app()
     monkeypatch.setattr(observers, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + hour * 3600))
     with app.app_context():
-        delivery.enroll()
+        consumers.enroll()
         worker = Worker(app)
         for hour in range(0, 24, 2):
             happen("tower", after={"hour": hour})

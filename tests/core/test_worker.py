@@ -13,8 +13,8 @@ from flask import Flask
 from sqlalchemy import func, select, text
 
 from bvo import clock, delivery, worker
+from bvo.consumers import EventConsumer
 from bvo.database import db, utcnow
-from bvo.delivery import EventConsumer
 from bvo.settings import StoredSetting
 from bvo.worker import Worker
 from bvo_hookspecs import PeriodicTask
