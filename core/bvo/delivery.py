@@ -213,7 +213,7 @@ class _Turn:
         if event_type not in self._accepted:
             try:
                 self._accepted[event_type] = self._consumer.accepts(event_type)
-            except Exception:
+            except BaseException:
                 self._accepted[event_type] = True
         return self._accepted[event_type]
 

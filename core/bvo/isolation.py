@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import faulthandler
 import logging
-import sqlite3
+import os
 import threading
 import time
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
 
 from bvo_hookspecs import AuditSink, PeriodicTask, WebhookEmitter
 
@@ -28,11 +30,18 @@ CALL_SECONDS = 25.0
 """A batch of events may take so long: less than a consumer's lease, so that nobody else has it by then."""
 TASK_SECONDS = 600.0
 LOCK_SECONDS = 2.0
-"""So long the plugin may keep others from writing to SQLite. Requests wait for five seconds."""
-IDLE_IN_TRANSACTION = "30s"
-"""So long a transaction may stand still on PostgreSQL, with the locks that it has."""
-LOOK_SECONDS = 0.25
-PATIENCE_SECONDS = 1.5
+"""So long others may wait for what the plugin has locked in the database. Requests wait for ten seconds."""
+LOCKS = Path("/proc/locks")
+WRITE_LOCK_BYTE = "120"
+"""Of the file beside SQLite's whose name ends in -shm (https://sqlite.org/walformat.html)."""
+WAITING_FOR = text(
+    "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted"
+    " AND waitstart < clock_timestamp() - make_interval(secs => :seconds) AND pg_blocking_pids(pid)"
+    " && ARRAY(SELECT pid FROM pg_stat_activity WHERE application_name = :name))"
+)
+LOOK_SECONDS = 0.5
+FROZEN_SECONDS = 10.0
+"""So long the plugin may let no other thread run, e.g. in a search by a regular expression that never ends."""
 
 
 def divided() -> tuple[set[str], list[str]]:
@@ -45,28 +54,20 @@ def divided() -> tuple[set[str], list[str]]:
 
 
 class Watchdog(threading.Thread):
-    """Ends this process, with the stacks of its threads on stderr, where the plugin that it serves hangs.
-
-    A timer outside of Python ends it, which is put off as long as all is well: so also one ends that lets no other
-    thread run.
-    """
+    """Ends this process, with the stacks of its threads on stderr, where the plugin that it serves hangs."""
 
     def __init__(self, plugin: str, observers: Observers) -> None:
         super().__init__(name="watchdog", daemon=True)
         self._plugin, self._observers = plugin, observers
-        self._lock = _WriteLock(db.engine)
-        _limit_transactions(db.engine)
+        self._locks = _locks(db.engine)
 
     def run(self) -> None:
-        told = ""
-        while True:
-            reason = self._reason()
-            if not reason:
-                faulthandler.dump_traceback_later(PATIENCE_SECONDS, exit=True)
-            elif reason != told:
-                log.error("The worker process of the plugin %r ends, and begins anew: %s", self._plugin, reason)
-            told = reason
+        while not (reason := self._reason()):
+            faulthandler.dump_traceback_later(FROZEN_SECONDS, exit=True)  # needs no Python; the next round puts it off
             time.sleep(LOOK_SECONDS)
+        log.error("The worker process of the plugin %r ends, and begins anew: %s", self._plugin, reason)
+        faulthandler.dump_traceback()
+        os._exit(1)
 
     def _reason(self) -> str:
         """Why the process should end; empty where all is well."""
@@ -74,47 +75,65 @@ class Watchdog(threading.Thread):
         for thread, (name, since) in list(self._observers.running.items()):
             if now - since > (TASK_SECONDS if thread == tasks else CALL_SECONDS):
                 return f"{name} has not come back for {now - since:.0f} s"
-        if self._lock.taken_for() > LOCK_SECONDS:
-            return f"nobody could write to the database for {LOCK_SECONDS:.0f} s"
+        if self._locks.keep_waiting():
+            return f"others have waited for what it has locked in the database for {LOCK_SECONDS:.0f} s"
         return ""
 
 
-class _WriteLock:
-    """The write lock of SQLite, which one transaction has at a time. Who has it can't be asked."""
+class _Locks(Protocol):
+    """What the plugin has locked in the database."""
+
+    def keep_waiting(self) -> bool:
+        """Whether somebody else has waited for it for LOCK_SECONDS."""
+
+
+def _locks(engine: Engine) -> _Locks:
+    return _SqliteLock(engine) if engine.dialect.name == "sqlite" else _PostgresLocks(engine)
+
+
+class _SqliteLock:
+    """The one lock that who writes has, as long as this process has it: Linux tells whose locks there are."""
 
     def __init__(self, engine: Engine) -> None:
-        self._path = engine.url.database if engine.dialect.name == "sqlite" else None
-        self._connection: sqlite3.Connection | None = None
-        self._taken_since: float | None = None
+        self._file = Path(f"{engine.url.database}-shm")
+        self._since: float | None = None
 
-    def taken_for(self) -> float:
-        """Seconds since it could be had last; 0 where it is free."""
-        if self._path is None or self._is_free():
-            self._taken_since = None
-            return 0
-        self._taken_since = self._taken_since or time.monotonic()
-        return time.monotonic() - self._taken_since
+    def keep_waiting(self) -> bool:
+        if not self._is_held():
+            self._since = None
+            return False
+        self._since = self._since or time.monotonic()
+        return time.monotonic() - self._since > LOCK_SECONDS
 
-    def _is_free(self) -> bool:
+    def _is_held(self) -> bool:
         try:
-            if self._connection is None:
-                self._connection = sqlite3.connect(self._path or "", timeout=LOOK_SECONDS, isolation_level=None)
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute("ROLLBACK")
-        except sqlite3.Error as error:
-            return error.sqlite_errorcode != sqlite3.SQLITE_BUSY
-        return True
+            mine = (str(os.getpid()), f":{self._file.stat().st_ino}", WRITE_LOCK_BYTE)
+            locks = [line.split() for line in LOCKS.read_text().splitlines()]
+        except OSError:
+            return False
+        return any((lock[-4], lock[-3][lock[-3].rindex(":") :], lock[-2]) == mine for lock in locks)
 
 
-def _limit_transactions(engine: Engine) -> None:
-    """On PostgreSQL, end what stands still in a transaction of the plugin's."""
-    if engine.dialect.name != "postgresql":
-        return
+class _PostgresLocks:
+    """Those of all connections of this process, which bear its name from now on."""
 
-    @event.listens_for(engine, "connect")
-    def limit(connection: Any, record: object) -> None:
+    def __init__(self, engine: Engine) -> None:
+        self._own = create_engine(engine.url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        self._connection: Connection | None = None
+        self._name = f"bvo plugin {os.getpid()}"
+        event.listen(engine, "connect", self._give_name)
+        engine.dispose()
+
+    def keep_waiting(self) -> bool:
+        try:
+            self._connection = self._connection or self._own.connect()
+            found = self._connection.execute(WAITING_FOR, {"name": self._name, "seconds": LOCK_SECONDS})
+            return bool(found.scalar())
+        except DBAPIError:  # the database is away, and with it all locks
+            self._connection = None
+            return False
+
+    def _give_name(self, connection: Any, record: object) -> None:
         with connection.cursor() as cursor:
-            cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION}'")
+            cursor.execute("SELECT set_config('application_name', %s, false)", (self._name,))
         connection.commit()
-
-    engine.dispose()

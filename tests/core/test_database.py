@@ -105,7 +105,7 @@ def test_sqlite_is_durable_and_keeps_references(sqlite_app: Callable[..., Flask]
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
     full = 2
-    assert pragmas == {"journal_mode": "wal", "synchronous": full, "foreign_keys": 1, "busy_timeout": 5000}
+    assert pragmas == {"journal_mode": "wal", "synchronous": full, "foreign_keys": 1, "busy_timeout": 10000}
 
 
 def test_writers_on_sqlite_wait_for_each_other_and_lose_nothing(sqlite_app: Callable[..., Flask]) -> None:

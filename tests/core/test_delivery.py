@@ -409,6 +409,42 @@ def test_the_events_of_a_worker_that_died_are_delivered_by_another_after_its_lea
     assert good.names == ["tower"]
 
 
+def test_what_a_worker_had_that_died_is_handed_over_alone_and_the_next_event_last(
+    plugged: Callable[..., Flask], good: Emitter
+) -> None:
+    """It may be this one that ended the worker: what follows must not wait for it again and again."""
+    plugged(good.record("good", batch_size=10))
+    for number in range(3):
+        happen(f"wall {number}")
+    with transaction() as session:
+        ended = utcnow() - timedelta(seconds=1)
+        session.execute(update(EventConsumer).values(lease_hash="of the dead", lease_expires_at=ended))
+    deliver()
+    assert (good.names, good.attempts) == (["wall 1", "wall 2", "wall 0"], 3)
+    happen("wall 3")
+    happen("wall 4")
+    deliver()
+    assert good.attempts == 4, "it was given back since"
+
+
+def test_when_to_try_again_is_known_before_the_try(plugged: Callable[..., Flask], bad: Emitter) -> None:
+    """A process that does not survive it can't say so afterwards."""
+    due: list[bool] = []
+
+    def deliver_some(events: Sequence[Event]) -> None:
+        db.session.rollback()
+        due.extend(row.available_at <= utcnow() for row in db.session.scalars(select(HeldEvents)))
+        bad.deliver(events)
+
+    plugged(WebhookEmitter(name="bad", deliver=deliver_some, accepts=bad.accepts))
+    bad.failures = 1
+    happen()
+    deliver()
+    make_due()
+    deliver()
+    assert (due, bad.names, held()) == ([False], ["tower"], [])
+
+
 def test_a_worker_that_took_too_long_moves_nothing_on_any_more(
     plugged: Callable[..., Flask], good: Emitter, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
