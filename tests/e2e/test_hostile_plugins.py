@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,17 @@ SECONDS = 15
 CLIENTS = 2
 
 
+def site(folder: Path) -> Iterable[Path]:
+    return (folder / "site").glob("hostile_*")
+
+
 def installed(folder: Path, plugins: Mapping[str, str]) -> str:
     """The PYTHONPATH with which these plugins are there."""
-    site = Site(folder / "site")
+    packages = Site(folder / "site")
     for name, source in plugins.items():
-        site.install(hostile.HEADER + source, f"hostile_{name}", header=False)
-    site.close()
-    return os.pathsep.join((str(site.folder), os.environ.get("PYTHONPATH", "")))
+        packages.install(hostile.HEADER + source, f"hostile_{name}", header=False)
+    packages.close()
+    return os.pathsep.join((str(packages.folder), os.environ.get("PYTHONPATH", "")))
 
 
 @pytest.fixture(params=[0, 1], ids=["half", "rest"])
@@ -81,6 +85,9 @@ def test_hostile_plugins_fail_no_request_and_lose_no_event(server: Server, tmp_p
         wait_for(events, lambda: words(tmp_path / "witness"))
         wait_for(events - poison, lambda: words(tmp_path / "victim"))
         assert server.healthy()
+    hanging = {"hangs", "locks", "locks_by_itself"} & {path.name.removeprefix("hostile_") for path in site(tmp_path)}
+    for name in hanging:
+        assert f"The worker process of the plugin {name!r} ends, and begins anew" in server.log()
 
 
 def signed_in(server: Server) -> requests.Session:
