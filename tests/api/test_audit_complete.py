@@ -63,6 +63,7 @@ def test_every_route_that_changes_something_leaves_its_row(app: Flask, admin: Ap
     things(trail, admin)
     work(trail, admin)
     tools(trail, admin)
+    mail_notifications(trail, admin)
     webhooks(trail, app, admin)
     pages(trail, admin)
     assert trail.called == {
@@ -324,6 +325,17 @@ def webhooks(trail: Trail, app: Flask, admin: Api) -> None:
     trail.step("POST /api/webhook-deliveries/<id>/redeliver", answer, again)
     trail.step("DELETE /api/webhooks/<id>", admin.delete(path), "webhook.delete")
     admin.ok(admin.post("/api/webhooks", body))
+
+
+def mail_notifications(trail: Trail, admin: Api) -> None:
+    body = {"name": "Jobs", "recipients": ["ops@example.com"], "event_types": ["job.failed"]}
+    answer = admin.post("/api/mail-notifications", body)
+    made = trail.step("POST /api/mail-notifications", answer, "mail_notification.create")
+    path = f"/api/mail-notifications/{made['id']}"
+    changed = admin.put(path, {"digest_minutes": 60})
+    trail.step("PUT /api/mail-notifications/<id>", changed, "mail_notification.update")
+    trail.step("POST /api/mail-notifications/<id>/test", admin.post(f"{path}/test"), "mail_notification.tested")
+    trail.step("DELETE /api/mail-notifications/<id>", admin.delete(path), "mail_notification.delete")
 
 
 def pages(trail: Trail, admin: Api) -> None:

@@ -56,6 +56,8 @@ def fill(server: Server) -> None:
     _work(server, {"X-Robot-Token": robot["api_token"], "Authorization": ""})
     hook = {"name": "Tickets", "url": "http://127.0.0.1:9/bvo", "event_types": ["queue.*"]}
     call("POST", "/api/webhooks", json=hook)
+    told = {"name": "Failed jobs", "recipients": ["ops@example.com"], "event_types": ["job.failed", "robot.offline"]}
+    call("POST", "/api/mail-notifications", json=told)
     call("POST", "/api/queues", json={"name": "orders"})
     for number in range(8):
         item = {"queue_name": "orders", "payload": {"order": number}, "reference": f"ORD-{number:04}"}
