@@ -37,6 +37,7 @@ BUILTINS = (
     "bvo_runner",
     "bvo_events",
     "bvo_webhooks",
+    "bvo_alerts",
     "bvo_audit_file",
     "bvo_syslog",
     "bvo_dashboard",
