@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from marshmallow import Schema, fields, validate
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 
 from bvo.database import db, utcnow
 from bvo.entities import Reference
@@ -16,7 +16,7 @@ from bvo_hookspecs import AlertCondition, Finding
 from .models import READY, Queue, QueueItem
 
 MOST = 1_000
-"""So many of a queue's items are looked at, those that were added first."""
+"""Counted up to here: beyond it, a number says no more."""
 
 
 class WaitingIn(Schema):
@@ -32,25 +32,21 @@ class WaitingIn(Schema):
 
 
 def waiting(parameters: Mapping[str, Any], since: datetime) -> Iterator[Finding]:
-    """The queues with an item that is new, deferred no more, and was not touched for longer.
-
-    Where more than MOST items that were added before it were touched since, an item is found when they are.
-    """
+    """The queues with an item that is new, deferred no more, and was not touched for longer."""
     limit = utcnow() - timedelta(minutes=parameters["longer_than_minutes"])
-    ready = select(QueueItem.updated_at.label("since")).where(QueueItem.queue_id == Queue.id, READY)
-    first = ready.order_by(QueueItem.id).limit(MOST).correlate(Queue).subquery()
-    late = select(func.count()).select_from(first).where(first.c.since < limit).correlate(Queue).scalar_subquery()
-    oldest = select(func.min(first.c.since)).correlate(Queue).scalar_subquery()
-    queues: Select[Any] = select(Queue.id, Queue.name, late.label("late"), oldest.label("oldest"))
+    ready = (QueueItem.queue_id == Queue.id, READY)
+    oldest = select(func.min(QueueItem.updated_at)).where(*ready).correlate(Queue).scalar_subquery()
+    some = select(QueueItem.id).where(*ready, QueueItem.updated_at < limit).limit(MOST + 1).correlate(Queue).subquery()
+    late = select(func.count()).select_from(some).correlate(Queue).scalar_subquery()
+    queues = select(Queue.id, Queue.name, oldest.label("oldest"), late.label("late")).where(oldest < limit)
     if parameters["queue_id"] is not None:
         queues = queues.where(Queue.id == parameters["queue_id"])
-    found = queues.subquery().c
-    for queue in db.session.execute(select(*found).where(found.late > 0).order_by(found.id)):
+    for queue in db.session.execute(queues.order_by(Queue.id)):
         yield Finding(subject=f"queue/{queue.id}", name=queue.name, message=_words(queue))
 
 
 def _words(queue: Any) -> str:
-    count = f"{queue.late:,} or more items wait" if queue.late == MOST else f"{queue.late:,} items wait"
+    count = f"More than {MOST:,} items wait" if queue.late > MOST else f"{queue.late:,} items wait"
     count = "1 item waits" if queue.late == 1 else count
     return f'{count} too long in "{queue.name}", the first since {queue.oldest:%Y-%m-%d %H:%M} UTC.'
 

@@ -49,6 +49,18 @@ def test_a_condition_that_there_is_not_is_refused_with_those_that_there_are(admi
     assert "There is no condition 'flood'. Use one of: jobs_failed_in_a_row, no_success_by," in answer.text
 
 
+def test_rules_are_listed_by_what_they_watch(admin: Api) -> None:
+    rules = [a_rule(admin, condition) for condition in ("robot_offline", "queue_item_waiting", "jobs_failed_in_a_row")]
+    admin.ok(admin.put(f"/api/alert-rules/{rules[2]['id']}", {"is_active": False}))
+    for query, found in (
+        ("", ["Jobs failed in a row", "Queue item waiting", "Robot offline"]),
+        ("condition=queue_item_waiting", ["Queue item waiting"]),
+        ("is_active=true", ["Queue item waiting", "Robot offline"]),
+        ("search=OFFLINE", ["Robot offline"]),
+    ):
+        assert [rule["watches"] for rule in admin.ok(admin.get(f"/api/alert-rules?{query}"))] == found
+
+
 def test_a_name_is_there_once(admin: Api) -> None:
     a_rule(admin, name="one")
     refused(admin.post("/api/alert-rules", {"name": "one", "condition": "robot_offline"}), 409, "already exists")

@@ -240,7 +240,7 @@ def test_a_queue_is_found_once_with_how_many_wait_and_since_when(
     ]
     assert [each.name for each in find(app, "queue_item_waiting", queue_id=2)] == ["returns"]
     monkeypatch.setattr(queue_alerts, "MOST", 2)
-    assert "2 or more items wait" in find(app, "queue_item_waiting")[0].message
+    assert "More than 2 items wait" in find(app, "queue_item_waiting")[0].message
 
 
 def test_an_item_that_was_deferred_waits_since_it_could_be_claimed(

@@ -69,6 +69,14 @@ def silent(app: Flask, api: Api, name: str = "robot-1") -> dict[str, Any]:
     return robot
 
 
+def an_alert(api: Api) -> None:
+    """A rule, and an open alert of it."""
+    app = api.client.application
+    silent(app, api, "silent")
+    a_rule(api)
+    judge(app)
+
+
 def told(app: Flask) -> list[tuple[str, str]]:
     """The events of alerts in their order: what happened, and to what."""
     query = select(LoggedEvent).where(LoggedEvent.type.like("alert.%")).order_by(LoggedEvent.id)
