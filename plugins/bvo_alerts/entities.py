@@ -21,11 +21,7 @@ ALERT_RULE = EntityType(
     service=AlertRuleService,
     scope=everything,
     columns=("id", "name", "watches", "is_active", "last_error"),
-    filters=(
-        search(AlertRule.name),
-        equals(AlertRule.condition, fields.String()),
-        flag("is_active", AlertRule.is_active),
-    ),
+    filters=(search(AlertRule.name), flag("is_active", AlertRule.is_active)),
     nav=NavItem(name="alert_rules", label="Alert rules", order=84),
 )
 ALERT = EntityType(

@@ -23,6 +23,8 @@ from . import conditions, service
 from .models import AlertRule
 
 EVERY = timedelta(seconds=15)
+AWAY = timedelta(minutes=1)
+"""Where nobody has judged for so long, the server was away: then robots may have as long to come back."""
 MOST_OPEN = 1_000
 """So many alerts of one rule are open at once."""
 MOST_FOUND = 10_000
@@ -39,8 +41,11 @@ observers = Observers()
 
 def evaluate() -> None:
     """Judge the rules that are due. Of several workers, each rule has one."""
-    for rule_id in db.session.scalars(select(AlertRule.id).where(*_due(utcnow())).order_by(AlertRule.id)).all():
-        if (rule := _claim(rule_id)) is not None:
+    due = select(AlertRule.id, AlertRule.checked_at).where(*_due(utcnow())).order_by(AlertRule.id)
+    for rule_id, checked_at in db.session.execute(due).all():
+        away = checked_at is not None and checked_at < utcnow() - AWAY
+        rule = _claim(rule_id, AWAY - EVERY if away else timedelta(0))
+        if rule is not None and not away:
             _judge(rule)
 
 
@@ -51,16 +56,16 @@ def wait_for_others() -> None:
 def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:
     """Also one that was judged well after now, before the clock was set back."""
     checked_at = AlertRule.checked_at
-    due = or_(checked_at.is_(None), checked_at <= now - EVERY, checked_at > now + EVERY)
+    due = or_(checked_at.is_(None), checked_at <= now - EVERY, checked_at > now + AWAY)
     return AlertRule.is_active.is_(True), due
 
 
-def _claim(rule_id: int) -> Judged | None:
-    """The rule, which nobody else judges before it is due again; None where somebody else was faster."""
+def _claim(rule_id: int, later: timedelta) -> Judged | None:
+    """The rule, which nobody else judges before it is due again, or so much later; None where it is not due by now."""
     now = utcnow()
     claimed = update(AlertRule).where(AlertRule.id == rule_id, *_due(now))
     with transaction() as session:
-        return session.execute(_quietly(claimed, checked_at=now).returning(*JUDGED)).one_or_none()
+        return session.execute(_quietly(claimed, checked_at=now + later).returning(*JUDGED)).one_or_none()
 
 
 def _judge(rule: Judged) -> None:

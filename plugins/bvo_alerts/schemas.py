@@ -50,7 +50,7 @@ class AlertOut(Schema):
     rule = fields.Nested(AlertRuleSummary)
     condition = fields.String(metadata=CONDITION)
     subject = fields.String(metadata={"description": "What it is about", "example": "robot/3"})
-    subject_name = fields.String(metadata={"example": "robot-3"})
+    subject_name = fields.String(metadata={"label": "About", "example": "robot-3"})
     message = fields.String(metadata={"example": "robot-3 is offline. It was last heard of at 2026-11-02 08:30 UTC."})
     status = fields.String(validate=validate.OneOf(STATES), metadata={"example": "open"})
     raised_at = fields.AwareDateTime()

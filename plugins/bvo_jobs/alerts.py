@@ -50,16 +50,18 @@ class FailuresIn(Schema):
 
 class SuccessIn(Schema):
     process_id = Reference("process", required=True)
-    time = fields.Time(required=True, validate=_without_zone, metadata={"description": "Until then it must be done"})
+    time = fields.Time(
+        required=True, validate=_without_zone, metadata={"description": "A job must end well by then"}
+    )
     time_zone = fields.String(
         load_default="UTC",
         validate=(validate.Length(1, 100), _known_zone),
-        metadata={"description": "Where it is this time", "example": "Europe/Berlin"},
+        metadata={"description": "Of the time, such as Europe/Berlin", "example": "Europe/Berlin"},
     )
     days = fields.List(
         fields.String(validate=validate.OneOf(due_times.DAYS)),
         load_default=[],
-        metadata={"description": "None: every day"},
+        metadata={"description": "Only on these; none: every day"},
     )
 
 
@@ -104,7 +106,7 @@ CONDITIONS = (
     AlertCondition(
         name="no_success_by",
         label="No success by a time",
-        help="At a time of the day, no job of a process was completed since this time the last day before.",
+        help="A time of the day has passed, and no job was completed since this time on the last day before.",
         parameters=SuccessIn,
         find=no_success_by,
     ),

@@ -54,7 +54,6 @@ def test_rules_are_listed_by_what_they_watch(admin: Api) -> None:
     admin.ok(admin.put(f"/api/alert-rules/{rules[2]['id']}", {"is_active": False}))
     for query, found in (
         ("", ["Jobs failed in a row", "Queue item waiting", "Robot offline"]),
-        ("condition=queue_item_waiting", ["Queue item waiting"]),
         ("is_active=true", ["Queue item waiting", "Robot offline"]),
         ("search=OFFLINE", ["Robot offline"]),
     ):

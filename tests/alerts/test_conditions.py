@@ -9,17 +9,19 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import text, update
 
-from bvo.database import transaction
+from bvo.database import db, transaction
+from bvo_alerts import conditions
 from bvo_jobs import due_times
 from bvo_processes.models import Process
 from bvo_queues import alerts as queue_alerts
 from bvo_queues import watchdog
 from bvo_queues.models import QueueItem
 from support.api import Api
+from support.plans import plan, statements
 from support.problems import refused
-from support.watch import a_rule, ended, find, heard, judge
+from support.watch import LONG_AGO, a_rule, ended, find, heard, judge
 
 NOON = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 """A Monday."""
@@ -301,3 +303,25 @@ def test_a_process_that_is_gone_is_told_on_the_rule(app: Flask, admin: Api) -> N
     judge(app)
     error = admin.ok(admin.get(f"/api/alert-rules/{rule['id']}"))["last_error"]
     assert error == f"Its parameters do not fit any more: process_id: There is no process with the id {process}."
+
+
+def test_conditions_are_read_from_their_indexes(app: Flask, admin: Api, item: Callable[..., int]) -> None:
+    """Neither all jobs are read, nor all items of a queue, nor are they sorted."""
+    process = admin.a_process()["id"]
+    item(MINUTE)
+    for condition, index, parameters in (
+        ("jobs_failed_in_a_row", "ix_jobs_decided", {}),
+        ("no_success_by", "ix_jobs_decided", {"process_id": process, "time": "06:00"}),
+        ("queue_item_waiting", "ix_queue_items_since", {}),
+    ):
+        with app.app_context():
+            record = conditions.known()[condition]
+            loaded = record.parameters().load(parameters)
+            connection = db.session.connection()
+            if connection.dialect.name == "postgresql":
+                for setting in ("enable_seqscan", "enable_bitmapscan", "enable_sort"):  # for few rows they are faster
+                    connection.execute(text(f"SET {setting} = off"))
+            with statements(connection) as sent:
+                list(record.find(loaded, LONG_AGO))
+            plans = [plan(connection, *one) for one in sent]
+        assert any(index in found for found in plans), plans
