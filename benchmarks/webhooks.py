@@ -82,7 +82,7 @@ class Delivered:
         until = self.receiver.taken.value + self.count * self.webhooks
         with self.app.app_context(), transaction():
             for number in range(self.count):
-                _happen(number)
+                happen(number)
         began = time.perf_counter()
         while self.receiver.taken.value < until:
             if time.perf_counter() - began > SERVED_SECONDS:
@@ -99,7 +99,7 @@ class Delivered:
                 registry.current().service(WebhookService).create({"name": f"hook {number}", **each})
 
 
-def _happen(number: int) -> None:
+def happen(number: int) -> None:
     about = {"entity_type": "machine", "entity_label": "Machine", "entity_id": str(number), "entity_name": f"m{number}"}
     row = {"id": number, "name": f"m{number}", "mode": "runner", "status": "disconnected", "last_seen_at": None}
     events.record(type=TYPE, message="A machine was created.", after=row, **about)

@@ -106,7 +106,7 @@ def authenticate() -> Principal | None:
                 return found
         except HTTPException:
             raise
-        except Exception:
+        except BaseException:
             failed = provider.name
             log.exception("The auth provider %r of the plugin %r failed", provider.name, plugin.name)
     if failed:

@@ -34,7 +34,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from .config import Config
 from .errors import StartupError
 
-BUSY_TIMEOUT_MS = 5_000
+BUSY_TIMEOUT_MS = 10_000
 WRITE = "bvo_write"
 
 BigId = BigInteger().with_variant(Integer, "sqlite")

@@ -10,20 +10,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import ColumnElement, ForeignKey, UniqueConstraint, delete, func, or_, select, update
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy.orm import Session
 
-from bvo_hookspecs import AuditSink, Event, PluginInfo, WebhookEmitter
+from bvo_hookspecs import Event
 
-from . import event_log, leases, registry, tokens
-from .database import Base, BigId, db, transaction, utcnow
+from . import consumers, event_log, leases, tokens
+from .consumers import Consumer, EventConsumer, HeldEvents
+from .database import db, transaction, utcnow
 from .event_log import Horizon, LoggedEvent
 from .observers import ObserverFailed, ObserverPaused, Observers
 
@@ -40,70 +39,22 @@ SAVE_SECONDS = 0.2
 """So often a worker keeps how far it got: each time it waits for the disk."""
 
 
-class EventConsumer(Base, leases.Leased):
-    """An emitter or sink that was here: it was given every event up to `position` that it wants, but what is held."""
-
-    __tablename__ = "event_consumers"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(unique=True)
-    position: Mapped[int] = mapped_column(BigId)
-
-
-class HeldEvents(Base):
-    """What a consumer failed at: the events of one entity, from the place `since` on, wait until `available_at`."""
-
-    __tablename__ = "held_events"
-    __table_args__ = (UniqueConstraint("consumer_id", "entity_id", "entity_type"),)
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    consumer_id: Mapped[int] = mapped_column(ForeignKey(EventConsumer.id, ondelete="CASCADE"))
-    entity_type: Mapped[str]
-    entity_id: Mapped[str]
-    since: Mapped[int] = mapped_column(BigId)
-    attempt: Mapped[int] = mapped_column(default=1)
-    available_at: Mapped[datetime]
-    last_error: Mapped[str]
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """The events of so many things wait for another try, since their consumer failed; with one of its errors."""
-
-    things: int
-    error: str
-
-
-@dataclass(frozen=True)
-class _Consumer:
-    name: str
-    plugin: PluginInfo
-    take: Callable[[Event], None]
-    accepts: Callable[[str], bool]
-
-
 class _LeaseLost(Exception):
     """It took too long, and another worker has the consumer now."""
 
 
-def enroll() -> None:
-    """Give each consumer that is here for the first time its place: the end of the log. Servers do it as they start."""
-    consumers = _consumers()
-    places = _places(consumers)
-    for name in (consumer.name for consumer in consumers if consumer.name not in places):
-        with suppress(IntegrityError), transaction() as session:  # another server may have done it at the same time
-            end = session.scalar(select(func.coalesce(func.max(LoggedEvent.id), 0)))
-            session.add(EventConsumer(name=name, position=end))
+def serve(consumer: Consumer, observers: Observers, horizon: Horizon) -> int:
+    """Serve a consumer one batch; returns how many events it is done with."""
+    end, known = horizon.look(event_log.HORIZON_SECONDS), consumers.places([consumer])
+    if consumer.name not in known:
+        return 0
+    row_id, _ = known[consumer.name]
+    return _Turn(consumer, row_id, observers).take(end)
 
 
 def dispatch(observers: Observers, horizon: Horizon) -> int:
-    """Serve each consumer one batch; returns how many events they are done with."""
-    consumers = _consumers()
-    if not consumers:
-        return 0
-    end, places = horizon.look(event_log.HORIZON_SECONDS), _places(consumers)
-    enrolled = [(consumer, places[consumer.name][0]) for consumer in consumers if consumer.name in places]
-    return sum(_Turn(consumer, row_id, observers).take(end) for consumer, row_id in enrolled)
+    """Serve all consumers one batch each, one after the other; returns how many events they are done with."""
+    return sum(serve(consumer, observers, horizon) for consumer in consumers.present())
 
 
 def count_anew() -> None:
@@ -114,51 +65,14 @@ def count_anew() -> None:
         session.execute(update(HeldEvents).values(available_at=utcnow()))
 
 
-def needed_from() -> int | None:
-    """The place of the oldest event that a consumer has not had; None where nothing is delivered to anybody."""
-    places = _places(_consumers())
-    if not places:
-        return None
-    ids = [row_id for row_id, _ in places.values()]
-    held = db.session.scalar(select(func.min(HeldEvents.since)).where(HeldEvents.consumer_id.in_(ids)))
-    following = min(position for _, position in places.values()) + 1
-    return following if held is None else min(held, following)
-
-
-def waiting() -> dict[str, Waiting]:
-    """What waits for a consumer that fails, by the name of its plugin."""
-    plugins = {consumer.name: consumer.plugin.name for consumer in _consumers()}
-    each = select(EventConsumer.name, func.count(), func.max(HeldEvents.last_error)).join(HeldEvents)
-    rows = db.session.execute(each.where(EventConsumer.name.in_(plugins)).group_by(EventConsumer.name))
-    return {plugins[name]: Waiting(things, error) for name, things, error in rows}
-
-
-def _consumers() -> list[_Consumer]:
-    known = registry.current()
-    sinks = [
-        _Consumer(f"sink:{sink.name}", plugin.info, sink.write, lambda event_type: True)
-        for plugin, sink in known.every(AuditSink)
-    ]
-    emitters = [
-        _Consumer(f"emitter:{emitter.name}", plugin.info, emitter.deliver, emitter.accepts)
-        for plugin, emitter in known.every(WebhookEmitter)
-    ]
-    return sinks + emitters
-
-
-def _places(consumers: Sequence[_Consumer]) -> dict[str, tuple[int, int]]:
-    """The ids and positions of those that are enrolled, by name."""
-    names = [consumer.name for consumer in consumers]
-    wanted = select(EventConsumer.name, EventConsumer.id, EventConsumer.position).where(EventConsumer.name.in_(names))
-    return {name: (row_id, position) for name, row_id, position in db.session.execute(wanted)}
-
-
 class _Turn:
     """One consumer's turn: what is held for it and due, then what follows in the log."""
 
-    def __init__(self, consumer: _Consumer, row_id: int, observers: Observers) -> None:
+    def __init__(self, consumer: Consumer, row_id: int, observers: Observers) -> None:
         self._consumer, self._id, self._observers = consumer, row_id, observers
         self._token = ""
+        self._was_left = False
+        self._position, self._save_after, self._save_at = 0, SAVE_SECONDS, 0.0
         self._accepted: dict[str, bool] = {}
 
     def take(self, end: int) -> int:
@@ -169,10 +83,11 @@ class _Turn:
         due = select(HeldEvents.id).where(*self._due()).exists()
         free = or_(EventConsumer.lease_hash.is_(None), leases.expired(EventConsumer))
         eligible = (EventConsumer.id == self._id, free, or_(EventConsumer.position < end, due))
-        is_eligible = db.session.scalar(select(EventConsumer.id).where(*eligible))
+        found = db.session.execute(select(EventConsumer.lease_hash).where(*eligible)).one_or_none()
         db.session.rollback()
-        if is_eligible is None:
+        if found is None:
             return 0
+        self._was_left = found.lease_hash is not None
         with transaction() as session:
             lease = leases.claim(session, EventConsumer, *eligible, ttl=LEASE)
         if not lease.ids:
@@ -208,51 +123,79 @@ class _Turn:
         return count
 
     def _release(self, held_id: int, entity_type: str, entity_id: str, since: int, attempt: int) -> tuple[int, str]:
-        """Hand over what is held of one entity: how many events, and what went wrong then."""
+        """Hand over what is held of one entity: how many events, and what went wrong then.
+
+        When to try again is written before each try: a process that does not survive it can't do it afterwards.
+        """
         passed = select(EventConsumer.position).where(EventConsumer.id == self._id).scalar_subquery()
         about = (LoggedEvent.entity_id == entity_id, LoggedEvent.entity_type == entity_type)
         waiting = event_log.read(*about, LoggedEvent.id >= since, LoggedEvent.id <= passed, limit=BATCH)
         held = update(HeldEvents).where(HeldEvents.id == held_id)
         for done, event in enumerate(waiting):
-            if error := self._hand_over(event, self._observers.attempt):
-                wait = leases.backoff(FIRST_RETRY_SECONDS, attempt + 1)
+            attempt += 1
+            with self._leased() as session:
+                again = utcnow() + leases.backoff(FIRST_RETRY_SECONDS, attempt)
+                session.execute(held.values(since=event.place, attempt=attempt, available_at=again))
+            if error := self._hand_over([event], self._observers.attempt):
                 with self._leased() as session:
-                    again = {"attempt": attempt + 1, "available_at": utcnow() + wait, "last_error": error}
-                    session.execute(held.values(since=event.place, **again))
+                    session.execute(held.values(last_error=error))
                 return done, error
             attempt = 0
-            with self._leased() as session:
-                session.execute(held.values(since=event.place + 1, attempt=attempt))
-        if len(waiting) < BATCH:
-            with self._leased() as session:
+        with self._leased() as session:
+            if len(waiting) < BATCH:
                 session.execute(delete(HeldEvents).where(HeldEvents.id == held_id))
+            else:
+                session.execute(held.values(since=waiting[-1].place + 1, attempt=0, available_at=utcnow()))
         return len(waiting), ""
 
     def _follow(self, end: int) -> int:
         """Hand over what follows in the log; returns how many events are done with."""
-        position = db.session.scalar(select(EventConsumer.position).where(EventConsumer.id == self._id)) or 0
-        stretch = event_log.follow(position, end, self._wants, most=BATCH, look=LOOK)
-        self._hand_over_all(stretch.events, position)
+        self._position = db.session.scalar(select(EventConsumer.position).where(EventConsumer.id == self._id)) or 0
+        stretch = event_log.follow(self._position, end, self._wants, most=BATCH, look=LOOK)
+        held, size = self._held_among(stretch.events), self._consumer.batch_size
+        if self._was_left and stretch.events:
+            size = 1
+            self._suspect(stretch.events[0], held)
+        self._save_after = 0 if self._was_left else SAVE_SECONDS
+        self._save_at = time.monotonic() + self._save_after
+        try:
+            for begin in range(0, len(stretch.events), size):
+                self._pass(stretch.events[begin : begin + size], held)
+        except ObserverPaused:
+            self._move(self._position)
+            raise
         if stretch.length:
             self._move(stretch.end)
         return stretch.length
 
-    def _hand_over_all(self, events: Sequence[Event], position: int) -> None:
-        """Hand over what is not held. The place is kept from time to time: a worker that dies has some come again."""
-        held, save_at = self._held_among(events), time.monotonic() + SAVE_SECONDS
-        try:
+    def _suspect(self, event: Event, held: set[tuple[str, str]]) -> None:
+        """Hold the next event of a consumer that a worker has left: that one may have ended it.
+
+        Now each event is handed over alone, and its place kept: if the worker does not survive one, that is the next.
+        """
+        if _about(event) not in held:
+            held.add(_about(event))
+            self._position = event.place
+            self._move(event.place, self._hold(event, "The worker that had it ended, or was killed.", attempt=0))
+
+    def _pass(self, events: Sequence[Event], held: set[tuple[str, str]]) -> None:
+        """Hand over what is not held: together, and one by one where that fails. What fails alone is held.
+
+        The place is kept from time to time: a worker that dies has some come again.
+        """
+        free = [event for event in events if _about(event) not in held]
+        error = self._hand_over(free, self._observers.call) if free else ""
+        if error and len(events) > 1:
             for event in events:
-                about = (event.entity_type, event.entity_id)
-                if about not in held and (error := self._hand_over(event, self._observers.call)):
-                    held.add(about)
-                    self._move(event.place, self._hold(event, error))
-                elif time.monotonic() >= save_at:
-                    self._move(event.place)
-                    save_at = time.monotonic() + SAVE_SECONDS
-                position = event.place
-        except ObserverPaused:
-            self._move(position)
-            raise
+                self._pass([event], held)
+            return
+        self._position = events[-1].place
+        if error:
+            held.add(_about(free[0]))
+            self._move(self._position, self._hold(free[0], error, attempt=1))
+        elif time.monotonic() >= self._save_at:
+            self._move(self._position)
+            self._save_at = time.monotonic() + self._save_after
 
     def _held_among(self, events: Sequence[Event]) -> set[tuple[str, str]]:
         """What these events are about, as far as it is held."""
@@ -270,27 +213,31 @@ class _Turn:
         if event_type not in self._accepted:
             try:
                 self._accepted[event_type] = self._consumer.accepts(event_type)
-            except Exception:
+            except BaseException:
                 self._accepted[event_type] = True
         return self._accepted[event_type]
 
-    def _hand_over(self, event: Event, call: Callable[..., Any]) -> str:
+    def _hand_over(self, events: Sequence[Event], call: Callable[..., Any]) -> str:
         """What went wrong. `accepts` has a breaker of its own: its success must not hide that `take` always fails."""
-        name, plugin = self._consumer.name, self._consumer.plugin
+        name, plugin, accepts = self._consumer.name, self._consumer.plugin, self._consumer.accepts
         try:
             with current_app.app_context():  # a session of its own: what one consumer leaves broken harms no other
-                if call(plugin, f"{name}.accepts", self._consumer.accepts, event.type):
-                    call(plugin, name, self._consumer.take, event)
+                types = {event.type for event in events}
+                wanted = {kind for kind in types if call(plugin, f"{name}.accepts", accepts, kind)}
+                if taken := [event for event in events if event.type in wanted]:
+                    call(plugin, name, self._consumer.take, taken)
         except ObserverPaused:
             raise
         except ObserverFailed as failure:
             return str(failure)
         return ""
 
-    def _hold(self, event: Event, error: str) -> HeldEvents:
+    def _hold(self, event: Event, error: str, *, attempt: int) -> HeldEvents:
+        """What waits after so many attempts that have failed."""
         about = {"consumer_id": self._id, "entity_type": event.entity_type, "entity_id": event.entity_id}
-        until = utcnow() + leases.backoff(FIRST_RETRY_SECONDS, 1)
-        return HeldEvents(**about, since=event.place, available_at=until, last_error=error)
+        wait = leases.backoff(FIRST_RETRY_SECONDS, attempt) if attempt else timedelta(0)
+        until = utcnow() + wait
+        return HeldEvents(**about, since=event.place, attempt=attempt, available_at=until, last_error=error)
 
     @contextmanager
     def _leased(self, **values: Any) -> Iterator[Session]:
@@ -304,3 +251,8 @@ class _Turn:
         with transaction() as session:
             mine = update(EventConsumer).where(EventConsumer.lease_hash == tokens.digest(self._token))
             session.execute(mine.values(lease_hash=None, lease_expires_at=None))
+
+
+def _about(event: Event) -> tuple[str, str]:
+    """What is held together."""
+    return event.entity_type, event.entity_id

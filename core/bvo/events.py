@@ -103,7 +103,7 @@ def announce(event: Event) -> None:
     for receiver in committed.receivers_for(known):
         try:
             receiver(known, event=event)
-        except Exception:  # the change is committed: whoever made it must not be told that it failed
+        except BaseException:  # the change is committed: whoever made it must not be told that it failed
             log.exception("%r failed at the event %s", receiver, event.type)
 
 

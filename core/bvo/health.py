@@ -55,7 +55,7 @@ def state_of(plugin: PluginInfo, check: HealthCheck) -> str:
     """Asked each time, without a breaker: whoever asks wants to know when all is well again."""
     try:
         check.check()
-    except Exception:
+    except BaseException:
         log.exception("The health check %r of the plugin %r failed", check.name, plugin.name)
         db.session.rollback()  # else, on PostgreSQL, every later check that asks the database fails, too
         return "failed"

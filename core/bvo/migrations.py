@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from bvo_hookspecs import Seed
 
-from . import delivery, registry
+from . import consumers, registry
 from .database import Base, db
 from .errors import StartupError
 from .plugins import Plugin
@@ -111,7 +111,7 @@ def seed() -> None:
     """Run every plugin's seeds, and enroll who is to get events; both are idempotent."""
     for record in registry.current().of(Seed).values():
         record.run()
-    delivery.enroll()
+    consumers.enroll()
 
 
 def _head(branch: Branch) -> str | None:

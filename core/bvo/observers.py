@@ -8,6 +8,7 @@ may hang belongs in the worker, where only other observers wait for it.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,6 +61,8 @@ class Observers:
         self._breakers: dict[tuple[str, str], _Breaker] = {}
         self.last: dict[str, Failure] = {}
         """By plugin, since this process began."""
+        self.running: dict[int, tuple[str, float]] = {}
+        """What is under way, by thread, and since when, on the monotonic clock."""
 
     def call(self, plugin: PluginInfo, name: str, function: Callable[..., Any], *args: Any) -> Any:
         """Call `function` on behalf of `plugin`; `name` is the record's. Returns what it returns."""
@@ -86,13 +89,16 @@ class Observers:
     def attempt(self, plugin: PluginInfo, name: str, function: Callable[..., Any], *args: Any) -> Any:
         """As `call`, and never left alone: for what is called in its own time, which others may depend on."""
         started = time.monotonic()
+        self.running[threading.get_ident()] = (name, started)
         try:
             answer = function(*args)
-        except Exception as error:
+        except BaseException as error:  # a plugin may even raise SystemExit: what watches ends nothing
             reason = f"{type(error).__name__}: {error}"
             self.last[plugin.name] = Failure(name=name, at=utcnow(), reason=reason)
             log.exception("%r of the plugin %r failed", name, plugin.name)
             raise ObserverFailed(f"{name} of the plugin {plugin.name}: {reason}") from error
+        finally:
+            self.running.pop(threading.get_ident(), None)
         if (seconds := time.monotonic() - started) > BUDGET_SECONDS:
             log.warning("%r of the plugin %r took %.1f s", name, plugin.name, seconds)
         return answer

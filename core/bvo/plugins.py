@@ -38,6 +38,7 @@ BUILTINS = (
     "bvo_events",
     "bvo_webhooks",
     "bvo_alerts",
+    "bvo_redis",
     "bvo_audit_file",
     "bvo_syslog",
     "bvo_dashboard",
@@ -109,7 +110,7 @@ class Plugins:
             return []
         try:
             return list(implementation())
-        except Exception as error:
+        except BaseException as error:
             self.fail(plugin, error)
             return []
 
@@ -167,7 +168,7 @@ def _third_parties(required: frozenset[str]) -> list[Plugin]:
     for entry_point in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
         try:
             found.append(_describe(entry_point.load(), builtin=False))
-        except Exception as error:
+        except BaseException as error:
             reason = f"{type(error).__name__}: {error}"
             if entry_point.name in required:
                 raise StartupError(f"The required plugin {entry_point.name!r} can't be loaded: {reason}") from error
@@ -205,7 +206,7 @@ def _register(plugins: Plugins, plugin: Plugin) -> None:
         _check_names(plugin.module)
         plugins.manager.register(plugin.module, name=plugin.name)
         plugins.manager.check_pending()
-    except Exception as error:
+    except BaseException as error:
         if plugins.manager.is_registered(plugin.module):
             plugins.manager.unregister(plugin.module)
         plugins.fail(plugin, error)

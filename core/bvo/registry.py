@@ -110,7 +110,7 @@ def _collect(registry: Registry, plugin: Plugin) -> None:
             _check_kind(plugin, kind, records)
         registry.services |= _services(registry, contributed[hooks.EntityType])
         contributed[hooks.EventType] += event_types.derived(contributed[hooks.EntityType], contributed[hooks.EventType])
-    except Exception as error:
+    except BaseException as error:
         registry.plugins.fail(plugin, error)
     if plugin.state != "loaded":
         return

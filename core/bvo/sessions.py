@@ -190,6 +190,6 @@ def _ask(username: str, password: str) -> Principal | None:
         try:
             if found := provider.login(username, password):
                 return found
-        except Exception:
+        except BaseException:
             log.exception("The auth provider %r of the plugin %r failed; it lets nobody in", provider.name, plugin.name)
     return None

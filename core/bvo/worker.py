@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
+from typing import TypeVar
 
 from flask import Flask
 
 from bvo_hookspecs import PeriodicTask, PluginInfo
 
-from . import clock, delivery, idempotency_keys, logs, registry, session_store, throttle
+from . import clock, consumers, delivery, idempotency_keys, logs, registry, session_store, throttle
+from .consumers import Consumer
 from .event_log import Horizon
 from .observers import ObserverFailed, Observers
 from .plugins import CORE
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 IDLE_SECONDS = 0.5
+STOP_SECONDS = 5.0
+"""So long the batches that are under way may take when the worker is to stop."""
 CALM_SECONDS = 5.0
 """After a jump of the wall clock: until then what was under way has ended, and with it what still had the old time."""
 CORE_TASKS = (
     PeriodicTask(
-        name="enroll_consumers", every=timedelta(minutes=1), run=delivery.enroll, after_jump=delivery.count_anew
+        name="enroll_consumers", every=timedelta(minutes=1), run=consumers.enroll, after_jump=delivery.count_anew
     ),
     PeriodicTask(name="prune_sessions", every=timedelta(hours=1), run=session_store.prune),
     PeriodicTask(name="prune_attempt_counts", every=timedelta(hours=1), run=throttle.prune),
@@ -44,37 +51,64 @@ class _Scheduled:
 
 
 class Worker:
-    """One worker of one app. `run` returns after `stop` was called, from a signal handler or another thread."""
+    """One worker of one app. `run` returns after `stop` was called, from a signal handler or another thread.
 
-    def __init__(self, app: Flask) -> None:
+    `plugins` are those whose tasks, emitters and sinks it serves, by name; left out: all.
+    """
+
+    def __init__(self, app: Flask, plugins: Collection[str] | None = None) -> None:
         self._app = app
         self._stopped = False
-        self._observers, self._horizon = Observers(), Horizon()
+        self.observers, self._horizon = Observers(), Horizon()
         now = time.monotonic()
         with app.app_context():
-            contributed = registry.current().every(PeriodicTask)
+            contributed, everyone = registry.current().every(PeriodicTask), consumers.present()
         tasks = [(CORE.info, task) for task in CORE_TASKS] + [(plugin.info, task) for plugin, task in contributed]
-        self._scheduled = [_Scheduled(plugin, task, now) for plugin, task in tasks]
+        self._scheduled = [
+            _Scheduled(plugin, task, now) for plugin, task in tasks if plugins is None or plugin.name in plugins
+        ]
+        self._consumers = [consumer for consumer in everyone if plugins is None or consumer.plugin.name in plugins]
 
     def stop(self) -> None:
         """End after the step that is running. A plain attribute: a lock could be held where the signal arrives."""
         self._stopped = True
 
     def run(self) -> None:
-        """Work until stopped. An error of one step is logged; the worker goes on."""
+        """Work until stopped: tasks in this thread, and each emitter and sink in one of its own, as one may hang."""
+        threads = [
+            threading.Thread(target=self._follow, args=(consumer,), name=consumer.name, daemon=True)
+            for consumer in self._consumers
+        ]
+        for thread in threads:
+            thread.start()
         while not self._stopped:
-            if self.step() < delivery.BATCH:  # what comes meanwhile is taken together
-                time.sleep(IDLE_SECONDS)
+            self._try(self._run_due)
+            time.sleep(IDLE_SECONDS)
+        until = time.monotonic() + STOP_SECONDS
+        for thread in threads:
+            thread.join(max(0, until - time.monotonic()))
 
     def step(self) -> int:
-        """Run what is due and deliver one batch; returns the number of events that are done with."""
+        """Run what is due and deliver one batch to each, in this thread; returns how many events are done with."""
+        self._try(self._run_due)
+        return sum(self._try(partial(self._serve, consumer)) or 0 for consumer in self._consumers)
+
+    def _follow(self, consumer: Consumer) -> None:
+        while not self._stopped:
+            if (self._try(partial(self._serve, consumer)) or 0) < delivery.BATCH:  # what comes meanwhile is one batch
+                time.sleep(IDLE_SECONDS)
+
+    def _serve(self, consumer: Consumer) -> int:
+        with self._app.app_context():
+            return delivery.serve(consumer, self.observers, self._horizon)
+
+    def _try(self, work: Callable[[], T]) -> T | None:
+        """What it returns; None where it raises, which is logged: the worker goes on."""
         try:
-            self._run_due()
-            with self._app.app_context():
-                return delivery.dispatch(self._observers, self._horizon)
+            return work()
         except Exception:
             log.exception("The worker failed at a step and goes on")
-            return 0
+            return None
 
     def _run_due(self) -> None:
         if clock.guard.look():
@@ -102,7 +136,7 @@ class Worker:
         """Run it; False where it failed, which is logged."""
         try:
             with self._app.app_context():  # a session of its own: what one task leaves broken harms no other
-                self._observers.attempt(scheduled.plugin, scheduled.task.name, run)
+                self.observers.attempt(scheduled.plugin, scheduled.task.name, run)
         except ObserverFailed:
             return False
         return True

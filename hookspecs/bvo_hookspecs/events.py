@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -71,27 +71,47 @@ class Event:
     place: int = field(default=0, compare=False)
 
 
+MOST_AT_ONCE = 100
+
+
 @dataclass(frozen=True, kw_only=True)
 class AuditSink:
-    """Another place where the audit trail goes, beside the event log in the database. The worker calls `write` after
-    the commit, at least once for each event, in their order; where it raises, it is tried again later."""
+    """Another place where the audit trail goes, beside the event log in the database.
+
+    The worker calls `write` after the commit with up to `batch_size` events, in their order, at least once for each.
+    Where it raises, it gets them again: at once one by one, if they were several, and what fails alone later.
+    """
 
     name: str
-    write: Callable[[Event], None]
+    write: Callable[[Sequence[Event]], None]
+    batch_size: int = 1
 
     def __post_init__(self) -> None:
         check_name(self, self.name)
+        _check_batch_size(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookEmitter:
-    """Hands events to other systems. The worker calls `deliver` after the commit, at least once for each event whose
-    type `accepts` answers True for, in their order; where it raises, it is tried again later. Until then, it gets no
-    other event of the same entity."""
+    """Hands events to other systems.
+
+    The worker calls `deliver` after the commit with up to `batch_size` events whose types `accepts` answers True for,
+    in their order, at least once for each. Where it raises, it gets them again: at once one by one, if they were
+    several, and what fails alone later. Until then, it gets no other event of the same entity.
+    """
 
     name: str
-    deliver: Callable[[Event], None]
+    deliver: Callable[[Sequence[Event]], None]
     accepts: Callable[[str], bool] = lambda event_type: True
+    batch_size: int = 1
 
     def __post_init__(self) -> None:
         check_name(self, self.name)
+        _check_batch_size(self)
+
+
+def _check_batch_size(record: AuditSink | WebhookEmitter) -> None:
+    if not 1 <= record.batch_size <= MOST_AT_ONCE:
+        raise ValueError(
+            f"{type(record).__name__} {record.name!r}: `batch_size` is {record.batch_size}, not 1 to {MOST_AT_ONCE}"
+        )

@@ -9,7 +9,7 @@ from datetime import timedelta
 from marshmallow import ValidationError, fields, validate
 from sqlalchemy import Select, delete, func, select
 
-from bvo import delivery, settings
+from bvo import consumers, settings
 from bvo.database import transaction, utcnow
 from bvo.event_log import LoggedEvent
 from bvo_hookspecs import Setting, SettingsGroup
@@ -68,6 +68,6 @@ def _old(days: int) -> Select[AuditSeal]:
     newest = select(func.max(LoggedEvent.id)).scalar_subquery()
     old = select(AuditSeal).where(AuditSeal.fingerprints.is_not(None), AuditSeal.last < newest)
     old = old.where(AuditSeal.newest < utcnow() - timedelta(days=days))
-    if (needed := delivery.needed_from()) is not None:
+    if (needed := consumers.needed_from()) is not None:
         old = old.where(AuditSeal.last < needed)
     return old.order_by(AuditSeal.newest).limit(1)

@@ -10,6 +10,9 @@ from bvo_hookspecs import AuditSink
 
 from .json_lines import JsonLines
 
+BATCH = 100
+"""Lines that wait for the disk together."""
+
 
 def configured() -> list[AuditSink]:
     """The sink, where a file is named. Makes no file: commands may run as another user than the worker."""
@@ -18,7 +21,7 @@ def configured() -> list[AuditSink]:
         return []
     max_bytes = _number("BVO_AUDIT_FILE_MAX_MB", 100) * 1_000_000
     file = JsonLines(_path(name), max_bytes=max_bytes, keep=_number("BVO_AUDIT_FILE_KEEP", 10))
-    return [AuditSink(name="audit_file", write=file.write)]
+    return [AuditSink(name="audit_file", write=file.write, batch_size=BATCH)]
 
 
 def _path(name: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from glob import escape
@@ -26,18 +26,29 @@ class JsonLines:
     def __init__(self, path: Path, *, max_bytes: int, keep: int) -> None:
         self._path, self._max_bytes, self._keep = path, max_bytes, keep
 
-    def write(self, event: Event) -> None:
-        """Add a line. Raises OSError, e.g. where the disk is full, and leaves nothing of the line then."""
-        line = event_json.line(event_json.told(event)).encode() + b"\n"
+    def write(self, events: Sequence[Event]) -> None:
+        """Add a line for each. Raises OSError, e.g. where the disk is full, and leaves no part of a line then."""
+        lines = [event_json.line(event_json.told(event)).encode() + b"\n" for event in events]
         with _locked(self._path.with_name(f"{self._path.name}.lock")):
-            if self._is_full_with(line):
-                self._put_aside()
-            if not self._append(line):
-                self._append(line)
+            while lines:
+                if count := self._fitting(lines):
+                    block = b"".join(lines[:count])
+                    if not self._append(block):
+                        self._append(block)
+                    del lines[:count]
+                else:
+                    self._put_aside()
 
-    def _is_full_with(self, line: bytes) -> bool:
+    def _fitting(self, lines: Sequence[bytes]) -> int:
+        """How many of them the file takes before it is large; an empty one takes any line."""
+        if not self._max_bytes:
+            return len(lines)
         size = self._path.stat().st_size if self._path.exists() else 0
-        return size > 0 and 0 < self._max_bytes < size + len(line)
+        for count, line in enumerate(lines):
+            if size and size + len(line) > self._max_bytes:
+                return count
+            size += len(line)
+        return len(lines)
 
     def _put_aside(self) -> None:
         """Name it after now, and behind all others also where the clock was set back: those by name are the oldest."""
@@ -48,12 +59,12 @@ class JsonLines:
         for old in [*others, newest][: -self._keep] if self._keep else []:
             old.unlink()
 
-    def _append(self, line: bytes) -> bool:
+    def _append(self, block: bytes) -> bool:
         """False where somebody has moved the file away meanwhile: its new place may not be read any more."""
         with open(self._path, "ab+", buffering=0, opener=_private) as file:
             begin = file.seek(0, os.SEEK_END)
             try:
-                _write_all(file, line if _ends_with_a_line(file, begin) else b"\n" + line)
+                _write_all(file, block if _ends_with_a_line(file, begin) else b"\n" + block)
                 os.fsync(file.fileno())
             except BaseException:
                 file.truncate(begin)
@@ -75,8 +86,8 @@ def _ends_with_a_line(file: FileIO, size: int) -> bool:
     return file.read(1) == b"\n"
 
 
-def _write_all(file: FileIO, line: bytes) -> None:
-    rest = memoryview(line)
+def _write_all(file: FileIO, block: bytes) -> None:
+    rest = memoryview(block)
     while rest:
         rest = rest[file.write(rest) :]
 

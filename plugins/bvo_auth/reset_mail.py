@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -40,8 +41,13 @@ def accepts(event_type: str) -> bool:
     return event_type == accounts.RESET_REQUESTED
 
 
-def deliver(event: Event) -> None:
-    """Send the link where such a user exists. Raises MailFailed, and is then called again, within the hour."""
+def deliver(events: Sequence[Event]) -> None:
+    """Send each link where such a user exists. Raises MailFailed, and is then called again, within the hour."""
+    for event in events:
+        _answer(event)
+
+
+def _answer(event: Event) -> None:
     user = _user(event)
     if user is None or event.occurred_at < utcnow() - accounts.LINK or _has_fresh_link(user):
         return

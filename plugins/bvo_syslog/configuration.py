@@ -15,6 +15,8 @@ PORTS = {"tcp": 601, "tls": 6514}
 """Those that are registered for syslog over TCP (RFC 3195, RFC 5425)."""
 USE = "Use tcp://HOST:PORT or tls://HOST:PORT. Its value is not shown here: it may hold a password."
 
+BATCH = 100
+
 
 def configured() -> list[AuditSink]:
     """The sink, where a server is named. Whether it answers is not asked: it may be away while we start."""
@@ -23,7 +25,7 @@ def configured() -> list[AuditSink]:
         return []
     parts, port = _parts(url)
     sender = Sender(str(parts.hostname), port, _tls(parts.scheme))
-    return [AuditSink(name="syslog", write=sender.write)]
+    return [AuditSink(name="syslog", write=sender.write, batch_size=BATCH)]
 
 
 def _parts(url: str) -> tuple[SplitResult, int]:

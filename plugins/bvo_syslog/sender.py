@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
+from collections.abc import Sequence
 
 from bvo_hookspecs import Event
 
@@ -24,20 +25,20 @@ take the time of all that the worker serves."""
 
 
 class Sender:
-    """One syslog server. `write` returns when the event was handed to the system: syslog does not acknowledge."""
+    """One syslog server. `write` returns when all was handed to the system: syslog does not acknowledge."""
 
     def __init__(self, host: str, port: int, tls: Tls | None = None) -> None:
         self._host, self._port, self._tls = host, port, tls
         self._connection: socket.socket | None = None
         self._rests_until, self._failure = 0.0, ""
 
-    def write(self, event: Event) -> None:
-        """Send the event. Raises OSError, e.g. TimeoutError; what went wrong is in its text."""
-        message, started = frame(event), time.monotonic()
+    def write(self, events: Sequence[Event]) -> None:
+        """Send the events. Raises OSError, e.g. TimeoutError; what went wrong is in its text."""
+        messages, started = b"".join(frame(event) for event in events), time.monotonic()
         if started < self._rests_until:
             raise ConnectionError(f"{self._host} is left alone for some seconds after this: {self._failure}")
         try:
-            self._open().sendall(message)
+            self._open().sendall(messages)
         except Exception as error:
             self.close()
             self._rests_until, self._failure = time.monotonic() + REST * (time.monotonic() - started), str(error)

@@ -72,7 +72,14 @@ def encrypted_columns() -> Iterable[EncryptedColumn]:
 def webhook_emitters() -> Iterable[WebhookEmitter]:
     from . import subscriptions
 
-    return [WebhookEmitter(name="webhooks", deliver=subscriptions.plan, accepts=subscriptions.accepts)]
+    return [
+        WebhookEmitter(
+            name="webhooks",
+            deliver=subscriptions.plan,
+            accepts=subscriptions.accepts,
+            batch_size=subscriptions.PLANNED,
+        )
+    ]
 
 
 @hookimpl

@@ -1,50 +1,39 @@
 """Sending: what is due is claimed by lease, sent, and settled by what the endpoint answers.
 
-What an endpoint did not take is sent again by SCHEDULE. The events of one row are sent in their order: those that
-follow wait for one that is to be sent again. An endpoint that fails often in a row is left alone for a while, and
-what waits for it keeps its attempts.
+The events of one row are sent in their order: those that follow wait for one that is to be sent again.
 """
 
 from __future__ import annotations
 
 import json
-import random
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
-from flask import Flask
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from bvo import event_log, events, leases, settings
+from bvo import event_log, leases, settings, tokens
 from bvo.database import db, transaction, utcnow
 from bvo.event_log import LoggedEvent
 from bvo.secrets import Undecryptable
 from bvo_events.service import address, as_told
 
-from . import addresses, sending, signing, subscriptions
-from .models import DELIVERED, FAILED, PENDING, Webhook, WebhookDelivery
-from .service import entity
+from . import addresses, outcomes, sending, signing
+from .models import PENDING, Webhook, WebhookDelivery
+from .outcomes import Outcome
 
-SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
-SCHEDULE = (5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR)
-"""How long after each attempt the next one follows: ten attempts in about 75 hours."""
-JITTER = 0.1
+log = logging.getLogger(__name__)
+
 LEASE = timedelta(seconds=60)
 """Longer than a request may take. So much later another worker sends what one had that was killed."""
-PATIENCE = 5
-"""After so many failures in a row an endpoint is left alone."""
-FIRST_PAUSE_SECONDS = 30
-GIVE_UP = timedelta(days=5)
-"""An endpoint that has failed for so long is disabled."""
-GONE = 410
-BUSY = (429, 503)
+LOOK = 1000
+"""Of so many deliveries that are due, those are sent that are the first of their row."""
 
 
 @dataclass(frozen=True)
-class _Request:
+class Request:
     """One request that is to be sent."""
 
     delivery_id: int
@@ -52,32 +41,30 @@ class _Request:
     url: str
     body: bytes
     headers: dict[str, str]
+    allowed: Sequence[addresses.Network]
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    """What became of a request; `error` is empty where the endpoint took it."""
-
-    error: str
-    answer: sending.Answer | None = None
-
-    @property
-    def status(self) -> int | None:
-        return self.answer.status if self.answer else None
+def turn(webhook_id: int, done: Sequence[tuple[Request, Outcome]], room: int) -> list[Request]:
+    """Keep what became of these requests, and take up to `room` others that are due: one transaction for all."""
+    with transaction() as session:
+        webhook = session.get(Webhook, webhook_id, with_for_update=True, populate_existing=True)
+        if webhook is None:
+            return []
+        _settle(session, webhook, done)
+        return _claim(session, webhook, room)
 
 
-def send_next(app: Flask, webhook_id: int) -> bool:
-    """Send the first delivery of this webhook that is due; False where there is none, or none may be sent now."""
-    with app.app_context():
-        request = _claim(webhook_id)
-        allowed = addresses.parse_networks(settings.get("security.webhook_allowed_networks"))
-        db.session.rollback()
-    if request is None:
-        return False
-    outcome = _send(request, allowed)
-    with app.app_context():
-        _settle(webhook_id, request, outcome)
-    return True
+def send(request: Request) -> Outcome:
+    """Send it; outside of transactions. Raises nothing."""
+    try:
+        answer = sending.post(request.url, request.body, request.headers, request.allowed)
+    except (sending.Refused, sending.Failed) as error:
+        return Outcome(str(error))
+    except Exception as error:
+        log.exception("The delivery %d could not be sent", request.delivery_id)
+        return Outcome(f"This server failed to send it ({type(error).__name__}). Look into its log.")
+    taken = 200 <= answer.status < 300
+    return Outcome("" if taken else f"It answered {answer.status}.", answer)
 
 
 def count_anew() -> None:
@@ -103,29 +90,49 @@ def _open() -> tuple[ColumnElement[bool], ...]:
     return Webhook.is_active.is_(True), or_(Webhook.paused_until.is_(None), Webhook.paused_until <= utcnow())
 
 
+def _is_open(webhook: Webhook) -> bool:
+    return webhook.is_active and (webhook.paused_until is None or webhook.paused_until <= utcnow())
+
+
 def _due() -> tuple[ColumnElement[bool], ...]:
-    """The conditions under which a delivery is to be sent now: of each row that it may tell of, the first one."""
+    """The conditions under which a delivery is to be sent now, unless it is behind another one of its row."""
     free = or_(WebhookDelivery.lease_hash.is_(None), leases.expired(WebhookDelivery))
-    earlier = aliased(WebhookDelivery)
-    same = and_(earlier.webhook_id == WebhookDelivery.webhook_id, earlier.subject == WebhookDelivery.subject)
-    before = select(earlier.id).where(same, earlier.status == PENDING, earlier.place < WebhookDelivery.place)
-    return WebhookDelivery.status == PENDING, WebhookDelivery.available_at <= utcnow(), free, ~before.exists()
+    return WebhookDelivery.status == PENDING, WebhookDelivery.available_at <= utcnow(), free
 
 
-def _claim(webhook_id: int) -> _Request | None:
-    """Take the first delivery that is due, as long as no more are under way than the endpoint takes at once."""
-    with transaction() as session:
-        found = select(Webhook).where(Webhook.id == webhook_id, *_open()).with_for_update()
-        webhook = session.scalars(found.execution_options(populate_existing=True)).one_or_none()
-        if webhook is None or _under_way(session, webhook_id) >= _at_once(webhook):
-            return None
-        mine = WebhookDelivery.webhook_id == webhook_id
-        order = (WebhookDelivery.available_at, WebhookDelivery.id)
-        lease = leases.claim(session, WebhookDelivery, mine, *_due(), ttl=LEASE, order_by=order)
-        if not lease.ids:
-            return None
-        delivery = session.get_one(WebhookDelivery, lease.ids[0], populate_existing=True)
-        return _request(session, webhook, delivery, lease.token)
+def _settle(session: Session, webhook: Webhook, done: Sequence[tuple[Request, Outcome]]) -> None:
+    """Keep what became of each, unless another worker has it by now."""
+    wanted = select(WebhookDelivery).where(WebhookDelivery.id.in_([request.delivery_id for request, _ in done]))
+    locked = wanted.with_for_update(of=WebhookDelivery).execution_options(populate_existing=True)
+    found = {delivery.id: delivery for delivery in session.scalars(locked)} if done else {}
+    for request, outcome in done:
+        delivery = found.get(request.delivery_id)
+        if delivery is not None and delivery.lease_hash == tokens.digest(request.token):
+            outcomes.keep(session, webhook, delivery, outcome)
+
+
+def _claim(session: Session, webhook: Webhook, room: int) -> list[Request]:
+    """Take what is due, as long as no more are under way than the endpoint takes at once."""
+    room = min(room, _at_once(webhook) - _under_way(session, webhook.id))
+    if room <= 0 or not _is_open(webhook):
+        return []
+    ids = session.scalars(_first_due(webhook.id).limit(room)).all()
+    if not ids:
+        return []
+    lease = leases.take(session, WebhookDelivery, ids, ttl=LEASE)  # nobody else can: the webhook's row is locked
+    claimed = select(WebhookDelivery).where(WebhookDelivery.id.in_(lease.ids)).order_by(WebhookDelivery.id)
+    found = session.scalars(claimed.execution_options(populate_existing=True)).all()
+    return _requests(webhook, found, lease.token)
+
+
+def _first_due(webhook_id: int) -> Select[int]:
+    """The ids of what is due, but what another one of its row is ahead of."""
+    order = (WebhookDelivery.available_at, WebhookDelivery.id)
+    due = select(*order, WebhookDelivery.subject, WebhookDelivery.place).order_by(*order).limit(LOOK)
+    each, other = due.where(WebhookDelivery.webhook_id == webhook_id, *_due()).subquery("due"), aliased(WebhookDelivery)
+    of_row = (other.webhook_id == webhook_id, other.subject == each.c.subject, other.status == PENDING)
+    first = select(func.min(other.place)).where(*of_row).scalar_subquery()
+    return select(each.c.id).where(each.c.place == first).order_by(each.c.available_at, each.c.id)
 
 
 def _under_way(session: Session, webhook_id: int) -> int:
@@ -135,121 +142,38 @@ def _under_way(session: Session, webhook_id: int) -> int:
 
 def _at_once(webhook: Webhook) -> int:
     """An endpoint that has failed often is tried with one request."""
-    return 1 if webhook.failures >= PATIENCE else webhook.concurrency
+    return 1 if webhook.failures >= outcomes.PATIENCE else webhook.concurrency
 
 
-def _request(session: Session, webhook: Webhook, delivery: WebhookDelivery, token: str) -> _Request | None:
-    """The request; where it can't be made, the delivery has failed."""
-    logged = event_log.read(LoggedEvent.id == delivery.place, limit=1)
+def _requests(webhook: Webhook, claimed: Sequence[WebhookDelivery], token: str) -> list[Request]:
+    """The requests. A delivery whose request can't be made has failed."""
     try:
-        secrets = [webhook.opened(column) for column in _signing(webhook)]
+        secrets = [secret for column in _signing(webhook) if (secret := webhook.opened(column))]
         own = webhook.header_values()
     except Undecryptable as error:
-        _end(delivery, f"{error}. Rotate the webhook's secret, and set its headers again.")
-        return None
-    if not logged:
-        _end(delivery, "The event is not in the log any more: logging.audit_retention_days has passed.")
-        return None
-    body = json.dumps(as_told(logged[0], address()), ensure_ascii=False, separators=(",", ":")).encode()
-    signed = signing.headers(delivery.event_id, utcnow(), body, [secret for secret in secrets if secret])
-    headers = {**own, "Content-Type": "application/json", **signed}
-    return _Request(delivery.id, token, webhook.url, body, headers)
+        for delivery in claimed:
+            outcomes.end(delivery, f"{error}. Rotate the webhook's secret, and set its headers again.")
+        return []
+    allowed = addresses.parse_networks(settings.get("security.webhook_allowed_networks"))
+    places = [delivery.place for delivery in claimed]
+    logged = {event.place: event for event in event_log.read(LoggedEvent.id.in_(places), limit=len(places))}
+    requests, source = [], address()
+    for delivery in claimed:
+        event = logged.get(delivery.place)
+        if event is None:
+            outcomes.end(delivery, "The event is not in the log any more: logging.audit_retention_days has passed.")
+            continue
+        body = json.dumps(as_told(event, source), ensure_ascii=False, separators=(",", ":")).encode()
+        headers = {
+            **own,
+            "Content-Type": "application/json",
+            **signing.headers(delivery.event_id, utcnow(), body, secrets),
+        }
+        requests.append(Request(delivery.id, token, webhook.url, body, headers, allowed))
+    return requests
 
 
 def _signing(webhook: Webhook) -> tuple[str, ...]:
     """The columns of the secrets that hold now."""
     both = webhook.old_secret_until is not None and webhook.old_secret_until > utcnow()
     return ("signing_secret", "old_signing_secret") if both else ("signing_secret",)
-
-
-def _end(delivery: WebhookDelivery, error: str) -> None:
-    delivery.status, delivery.finished_at, delivery.error = FAILED, utcnow(), error
-    delivery.lease_hash = delivery.lease_expires_at = None
-
-
-def _send(request: _Request, allowed: Any) -> _Outcome:
-    try:
-        answer = sending.post(request.url, request.body, request.headers, allowed)
-    except (sending.Refused, sending.Failed) as error:
-        return _Outcome(str(error))
-    taken = 200 <= answer.status < 300
-    return _Outcome("" if taken else f"It answered {answer.status}.", answer)
-
-
-def _settle(webhook_id: int, request: _Request, outcome: _Outcome) -> None:
-    """Keep what became of the request, unless another worker has it by now."""
-    with transaction() as session:
-        webhook = session.get(Webhook, webhook_id, with_for_update=True, populate_existing=True)
-        held = WebhookDelivery.id == request.delivery_id
-        if webhook is None or not leases.renew(session, WebhookDelivery, request.token, LEASE, held):
-            return
-        delivery = session.get_one(WebhookDelivery, request.delivery_id, populate_existing=True)
-        _note(delivery, outcome)
-        if outcome.error:
-            _failed(webhook, delivery, outcome)
-        else:
-            delivery.status, delivery.finished_at = DELIVERED, utcnow()
-            webhook.failures, webhook.failing_since, webhook.paused_until = 0, None, None
-        session.flush()
-        if delivery.attempt > 1 or outcome.error:
-            _move_following(session, delivery)
-
-
-def _move_following(session: Session, delivery: WebhookDelivery) -> None:
-    """What waits for this one is due when it is, or now that it has ended: so nobody looks at it before."""
-    due = delivery.available_at if delivery.status == PENDING else utcnow()
-    following = update(WebhookDelivery).where(*subscriptions.waiting(delivery.webhook_id, delivery.subject))
-    following = following.where(WebhookDelivery.place > delivery.place).values(available_at=due)
-    session.execute(following.execution_options(synchronize_session=False))
-
-
-def _note(delivery: WebhookDelivery, outcome: _Outcome) -> None:
-    answer = outcome.answer
-    delivery.lease_hash = delivery.lease_expires_at = None
-    delivery.response_status, delivery.error = outcome.status, outcome.error or None
-    delivery.milliseconds = round(answer.milliseconds, 1) if answer else None
-    delivery.response = {"headers": _kept(answer.headers), "body": answer.body} if answer else None
-    tried = {"at": utcnow().isoformat(), "status": outcome.status, "error": outcome.error or None}
-    delivery.attempts = [*delivery.attempts[-2 * len(SCHEDULE) :], {**tried, "milliseconds": delivery.milliseconds}]
-
-
-def _kept(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers without cookies, which nobody is to see."""
-    return {name: value for name, value in headers.items() if name != "set-cookie"}
-
-
-def _failed(webhook: Webhook, delivery: WebhookDelivery, outcome: _Outcome) -> None:
-    now = utcnow()
-    webhook.failures += 1
-    webhook.failing_since = webhook.failing_since or now
-    webhook.paused_until = _pause(webhook, outcome, now)
-    if delivery.attempt > len(SCHEDULE) or outcome.status == GONE:
-        delivery.status, delivery.finished_at = FAILED, now
-    else:
-        wait = SCHEDULE[delivery.attempt - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  spreads load
-        delivery.available_at = now + wait
-    if outcome.status == GONE:
-        _disable(webhook, "It answered 410: it is gone.")
-    elif webhook.failing_since <= now - GIVE_UP:
-        _disable(webhook, f"It has taken nothing for {GIVE_UP.days} days. The last error: {outcome.error}")
-
-
-def _pause(webhook: Webhook, outcome: _Outcome, now: datetime) -> datetime | None:
-    """Until when the endpoint is left alone: longer each time, or as long as it asks for."""
-    if (
-        outcome.answer
-        and outcome.status in BUSY
-        and (asked := outcome.answer.headers.get("retry-after", "")).isdecimal()
-    ):
-        return now + min(timedelta(seconds=int(asked[:6])), HOUR)
-    if webhook.failures < PATIENCE:
-        return None
-    return now + leases.backoff(FIRST_PAUSE_SECONDS, webhook.failures - PATIENCE + 1)
-
-
-def _disable(webhook: Webhook, reason: str) -> None:
-    kind = entity()
-    before = events.snapshot(kind, webhook)
-    webhook.is_active, webhook.disabled_reason = False, reason
-    db.session.flush()
-    events.emit("disabled", kind, webhook, before=before)

@@ -13,8 +13,8 @@ from bvo.event_log import LoggedEvent
 from bvo_events.service import address, as_told
 from bvo_hookspecs import DetailPanel
 
-from .deliveries import SCHEDULE
 from .models import PENDING, STATES, Webhook, WebhookDelivery
+from .outcomes import SCHEDULE
 
 SHOWN = 20
 MOST = 1000

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bvo import event_log
@@ -27,6 +27,9 @@ AGAIN: dict[str, Any] = {
     "lease_expires_at": None,
 }
 """What a delivery becomes that is sent once more."""
+NEW: dict[str, Any] = {"status": PENDING, "attempt": 0, "attempts": []}
+PLANNED = 100
+"""Events whose deliveries are planned at once."""
 REPLAYED = 500
 """Deliveries that are planned at once where a webhook wants to be told again."""
 LOOK = 5_000
@@ -38,12 +41,13 @@ def accepts(event_type: str) -> bool:
     return event_type == TESTED or any(matches(types, event_type) for types in db.session.scalars(wanted))
 
 
-def plan(event: Event) -> None:
-    """Add a delivery for each active webhook that wants the event; one that is there stays as it is."""
+def plan(events: Sequence[Event]) -> None:
+    """Add a delivery for each event and active webhook that wants it; one that is there stays as it is."""
     active = select(Webhook).where(Webhook.is_active).order_by(Webhook.id)
     with transaction() as session:
         locked = session.scalars(active.with_for_update(read=True))  # what is settled meanwhile is settled before
-        _add(((webhook, event) for webhook in locked if wants(webhook, event)), {})
+        webhooks = locked.all()
+        _add([(webhook, event) for event in events for webhook in webhooks if wants(webhook, event)], {})
 
 
 def wants(webhook: Webhook, event: Event) -> bool:
@@ -71,12 +75,12 @@ def replay() -> None:
             return
         wanted = partial(matches, webhook.event_types)
         stretch = event_log.follow(webhook.replay_from, webhook.replay_to, wanted, most=REPLAYED, look=LOOK)
-        _add(((webhook, event) for event in stretch.events if wants(webhook, event)), AGAIN)
+        _add([(webhook, event) for event in stretch.events if wants(webhook, event)], AGAIN)
         done = stretch.end >= webhook.replay_to or not stretch.length
         webhook.replay_from = None if done else stretch.end
 
 
-def waiting(webhook_id: int, subject: str) -> tuple[ColumnElement[bool], ...]:
+def waiting(webhook_id: Any, subject: Any) -> tuple[ColumnElement[bool], ...]:
     """The conditions of what is to be sent to this webhook about this row."""
     mine = (WebhookDelivery.webhook_id == webhook_id, WebhookDelivery.subject == subject)
     return (*mine, WebhookDelivery.status == PENDING)
@@ -97,33 +101,33 @@ def _value(row: Any, path: str) -> Any:
     return row
 
 
-def _add(pairs: Iterable[tuple[Webhook, Event]], changes: dict[str, Any]) -> None:
+def _add(pairs: Sequence[tuple[Webhook, Event]], changes: dict[str, Any]) -> None:
     """Add these deliveries. Those that are there stay as they are, or get the `changes`."""
-    rows = [_row(webhook, event) for webhook, event in pairs]
-    if not rows:
+    if not pairs:
         return
-    insert = (postgresql if db.engine.dialect.name == "postgresql" else sqlite).insert(WebhookDelivery).values(rows)
-    key, new = ["webhook_id", "place"], {**changes, "available_at": insert.excluded.available_at}
-    db.session.execute(
-        insert.on_conflict_do_update(index_elements=key, set_=new)
+    insert = (postgresql if db.engine.dialect.name == "postgresql" else sqlite).insert(WebhookDelivery)
+    before = select(func.max(WebhookDelivery.available_at))  # a new one is due when what is before it is
+    before = before.where(*waiting(bindparam("of_webhook"), bindparam("about")))
+    now = utcnow()
+    adding = insert.values(available_at=func.coalesce(before.scalar_subquery(), now), created_at=now, **NEW)
+    key, new = ["webhook_id", "place"], {**changes, "available_at": adding.excluded.available_at}
+    adding = (
+        adding.on_conflict_do_update(index_elements=key, set_=new)
         if changes
-        else insert.on_conflict_do_nothing(index_elements=key)
+        else adding.on_conflict_do_nothing(index_elements=key)
     )
+    db.session.connection().execute(adding, [_row(webhook, event) for webhook, event in pairs])
 
 
 def _row(webhook: Webhook, event: Event) -> dict[str, Any]:
-    """The columns of a new delivery. It is due when what is before it is."""
-    now, subject = utcnow(), f"{event.entity_type}/{event.entity_id}"
-    before = select(func.max(WebhookDelivery.available_at)).where(*waiting(webhook.id, subject))
+    """What is particular to a delivery."""
+    subject = f"{event.entity_type}/{event.entity_id}"
     return {
         "webhook_id": webhook.id,
         "place": event.place,
         "event_id": event.id,
         "event_type": event.type,
         "subject": subject,
-        "status": PENDING,
-        "created_at": now,
-        "available_at": func.coalesce(before.scalar_subquery(), now),
-        "attempt": 0,
-        "attempts": [],
+        "of_webhook": webhook.id,
+        "about": subject,
     }

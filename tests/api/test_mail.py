@@ -14,8 +14,8 @@ from flask import Flask
 from sqlalchemy import update
 
 from bvo import mail
+from bvo.consumers import HeldEvents
 from bvo.database import transaction, utcnow
-from bvo.delivery import HeldEvents
 from bvo.worker import Worker
 from support.api import Api
 from support.problems import refused

@@ -13,7 +13,7 @@ from typing import Any, Self
 import requests
 from sqlalchemy import func, select, update
 
-from bvo.delivery import EventConsumer, HeldEvents
+from bvo.consumers import EventConsumer, HeldEvents
 from bvo.event_log import LoggedEvent
 from bvo.observers import PAUSE_SECONDS
 from bvo_queues.models import Queue

@@ -18,9 +18,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from bvo import delivery, registry
+from bvo import consumers, registry
+from bvo.consumers import HeldEvents
 from bvo.database import db
-from bvo.delivery import HeldEvents
 from bvo.errors import StartupError
 from bvo.worker import Worker
 from bvo_assets.service import AssetService
@@ -43,7 +43,7 @@ sys.stdin.readline()
 number = 0
 while number < 80:
     try:
-        file.write(event(id=f"{sys.argv[2]}-{number}"))
+        file.write([event(id=f"{sys.argv[2]}-{number}")])
         number += 1
     except TimeoutError:  # the other one was faster, again and again; a worker tries again, too
         continue
@@ -88,7 +88,7 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 
 def test_a_line_has_all_that_the_event_has(file: JsonLines, path: Path) -> None:
-    file.write(event(after={"height": 2}, metadata={"by": "hand"}, user_agent="browser"))
+    file.write([event(after={"height": 2}, metadata={"by": "hand"}, user_agent="browser")])
     assert path.read_text("utf-8") == (
         '{"id":"01978f3a-5c00-7000-8000-0123456789ab","type":"wall.built","action":"wall.build","action_type":"created",'
         '"occurred_at":"2026-11-02T08:30:00.000000Z","actor_kind":"user","actor_id":3,"actor_name":"anna",'
@@ -98,14 +98,14 @@ def test_a_line_has_all_that_the_event_has(file: JsonLines, path: Path) -> None:
 
 
 def test_only_its_owner_may_read_it(file: JsonLines, path: Path) -> None:
-    file.write(event())
+    file.write([event()])
     modes = {found.name: stat.S_IMODE(found.stat().st_mode) for found in path.parent.iterdir()}
     assert modes == {"audit.jsonl": 0o600, "audit.jsonl.lock": 0o600}
 
 
 @pytest.mark.parametrize("text", TRICKY, ids=ascii)
 def test_no_text_can_begin_a_line(file: JsonLines, path: Path, text: str) -> None:
-    file.write(event(entity_name=text, after={text: text}))
+    file.write([event(entity_name=text, after={text: text})])
     (line,) = lines(path)
     assert (line["entity_name"], line["after"]) == (text, {text: text})
     assert path.read_text("utf-8")[:-1].isprintable()
@@ -114,7 +114,7 @@ def test_no_text_can_begin_a_line(file: JsonLines, path: Path, text: str) -> Non
 def test_a_large_file_is_put_aside_and_the_oldest_are_removed(path: Path) -> None:
     file = JsonLines(path, max_bytes=1_000, keep=2)
     for number in range(10):
-        file.write(event(id=str(number)))
+        file.write([event(id=str(number))])
     assert [ids(found) for found in put_aside(path)] == [["4", "5"], ["6", "7"]]
     assert ids(path) == ["8", "9"]
 
@@ -122,7 +122,7 @@ def test_a_large_file_is_put_aside_and_the_oldest_are_removed(path: Path) -> Non
 def test_all_are_kept_where_that_is_wanted(path: Path) -> None:
     file = JsonLines(path, max_bytes=1, keep=0)
     for number in range(5):
-        file.write(event(id=str(number)))
+        file.write([event(id=str(number))])
     assert [ids(found) for found in [*put_aside(path), path]] == [["0"], ["1"], ["2"], ["3"], ["4"]]
 
 
@@ -130,7 +130,7 @@ def test_after_the_clock_was_set_back_the_newest_is_still_the_last(path: Path) -
     path.with_name("audit.jsonl.20991231235959").write_text("{}\n")
     file = JsonLines(path, max_bytes=1, keep=2)
     for number in range(4):
-        file.write(event(id=str(number)))
+        file.write([event(id=str(number))])
     assert [ids(found) for found in [*put_aside(path), path]] == [["1"], ["2"], ["3"]]
 
 
@@ -156,9 +156,9 @@ def test_two_processes_write_and_put_aside_at_once_and_every_line_is_there_once(
 
 
 def test_what_another_program_has_moved_away_is_begun_anew(file: JsonLines, path: Path) -> None:
-    file.write(event(id="first"))
+    file.write([event(id="first")])
     path.rename(path.with_name("moved"))
-    file.write(event(id="second"))
+    file.write([event(id="second")])
     assert (ids(path.with_name("moved")), ids(path)) == (["first"], ["second"])
 
 
@@ -166,7 +166,7 @@ def test_a_line_in_a_file_that_is_moved_away_at_this_moment_is_in_the_new_one_to
     file: JsonLines, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever has moved it, e.g. to compress it, may have read it before."""
-    file.write(event(id="first"))
+    file.write([event(id="first")])
     sync = os.fsync
 
     def move_and_sync(descriptor: int) -> None:
@@ -176,17 +176,17 @@ def test_a_line_in_a_file_that_is_moved_away_at_this_moment_is_in_the_new_one_to
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", move_and_sync)
-    file.write(event(id="second"))
+    file.write([event(id="second")])
     assert (ids(path.with_name("moved")), ids(path)) == (["first", "second"], ["second"])
 
 
 def test_a_full_disk_leaves_no_half_line_and_is_told(file: JsonLines, path: Path) -> None:
-    file.write(event(id="first"))
+    file.write([event(id="first")])
     before = path.read_bytes()
     with files_of_at_most(len(before) + 100), pytest.raises(OSError, match="File too large"):
-        file.write(event(id="second"))
+        file.write([event(id="second")])
     assert path.read_bytes() == before
-    file.write(event(id="second"))
+    file.write([event(id="second")])
     assert ids(path) == ["first", "second"]
 
 
@@ -197,13 +197,13 @@ def test_what_did_not_reach_the_disk_is_no_line(file: JsonLines, path: Path, mon
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
         with pytest.raises(OSError, match="Input/output error"):
-            file.write(event())
+            file.write([event()])
     assert path.read_bytes() == b""
 
 
 def test_the_half_line_of_a_writer_that_was_killed_stands_alone(file: JsonLines, path: Path) -> None:
     path.write_bytes(b'{"id":"first"}\n{"id":"sec')
-    file.write(event(id="second"))
+    file.write([event(id="second")])
     first, half, second = path.read_text("utf-8").splitlines()
     assert (json.loads(first)["id"], half, json.loads(second)["id"]) == ("first", '{"id":"sec', "second")
 
@@ -215,8 +215,8 @@ def test_a_writer_that_was_stopped_keeps_others_waiting_for_a_moment_only(
     with path.with_name("audit.jsonl.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(TimeoutError, match=r"another process holds .*audit\.jsonl\.lock"):
-            file.write(event())
-    file.write(event())
+            file.write([event()])
+    file.write([event()])
     assert len(lines(path)) == 1
 
 
@@ -226,7 +226,7 @@ def test_the_worker_writes_every_event_and_no_secret(
     monkeypatch.setenv("BVO_AUDIT_FILE", str(path))
     app = make_app()
     with app.app_context():
-        delivery.enroll()
+        consumers.enroll()
         asset = {"name": "api-key", "type": "secret", "value": "canary-4711"}
         registry.current().service(AssetService).create(asset)
         happen("tower")
@@ -245,7 +245,7 @@ def test_what_could_not_be_written_is_written_later_and_in_order(
     monkeypatch.setenv("BVO_AUDIT_FILE", str(folder / "audit.jsonl"))
     app = make_app()
     with app.app_context():
-        delivery.enroll()
+        consumers.enroll()
         folder.rename(tmp_path / "away")
         for height in range(3):
             happen("tower", after={"height": height})
@@ -267,7 +267,7 @@ def test_a_file_is_made_by_what_is_written_only(path: Path, monkeypatch: pytest.
     monkeypatch.setenv("BVO_AUDIT_FILE", str(path))
     (sink,) = configured()
     assert list(path.parent.iterdir()) == []
-    sink.write(event())
+    sink.write([event()])
     assert path.exists()
 
 

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -376,12 +377,12 @@ def test_the_end_of_a_worker_does_not_look_for_garbage_in_the_whole_app(
         assert process.stderr.readline() == "True\n"
 
 
-# --- the background worker of bvo serve
+# --- the background workers of bvo serve
 
 
 @contextmanager
 def serving(site: Site, sqlite: SqliteDatabases, tmp_path: Path) -> Iterator[Server]:
-    """A server whose background worker prints its process id when it begins."""
+    """A server with a plugin whose worker prints its process id when it begins."""
     site.install(
         "import os, sys\nfrom datetime import timedelta\n"
         "@hookimpl\ndef plugin_info(): return PluginInfo(name='acme', summary='')\n"
@@ -393,14 +394,25 @@ def serving(site: Site, sqlite: SqliteDatabases, tmp_path: Path) -> Iterator[Ser
         yield server
 
 
-def worker_number(server: Server, number: int) -> psutil.Process:
-    """The background worker that began as this one, counted from 1."""
+@dataclass(frozen=True)
+class Workers:
+    """The worker of the plugin, and the one of all that is built in, which has begun it."""
+
+    plugins: psutil.Process
+    main: psutil.Process
+
+
+def workers(server: Server, number: int) -> Workers:
+    """Those whose plugin's worker began as this one, counted from 1."""
 
     def begun() -> list[str]:
         return re.findall(r"^worker (\d+)$", server.log(), re.MULTILINE)
 
-    within(20, lambda: len(begun()) == number)
-    return psutil.Process(int(begun()[-1]))
+    within(30, lambda: len(begun()) == number)
+    plugins = psutil.Process(int(begun()[-1]))
+    main = plugins.parent()
+    assert main
+    return Workers(plugins, main)
 
 
 def within(seconds: float, holds: Callable[[], bool]) -> None:
@@ -419,36 +431,52 @@ def test_a_background_worker_that_ends_is_started_again_and_ends_with_the_server
 ) -> None:
     with serving(site, sqlite, tmp_path) as server:
         for number in (1, 2):
-            worker_number(server, number).kill()
-        last = worker_number(server, 3)
-    assert has_ended(last)
+            workers(server, number).main.kill()
+        last = workers(server, 3)
+    assert has_ended(last.main)
+    assert has_ended(last.plugins)
     assert server.log().count("the background worker ended (-9); starting it again") == 2
     assert "Traceback" not in server.log()
     assert "was killed" not in server.log()
 
 
-def test_a_background_worker_ends_with_the_server_that_has_begun_it(
+def test_the_worker_of_a_plugin_that_ends_is_started_again_alone_and_ends_with_the_other_one(
     site: Site, sqlite: SqliteDatabases, tmp_path: Path
 ) -> None:
     with serving(site, sqlite, tmp_path) as server:
-        only = worker_number(server, 1)
-    assert has_ended(only)
+        first = workers(server, 1)
+        first.plugins.kill()
+        second = workers(server, 2)
+        assert second.main == first.main
+        second.main.kill()
+        within(20, lambda: has_ended(second.plugins))
+    assert "the background worker of the plugin 'acme' ended (-9); starting it again in 1 s" in server.log()
+    assert "Traceback" not in server.log()
+
+
+def test_background_workers_end_with_the_server_that_has_begun_them(
+    site: Site, sqlite: SqliteDatabases, tmp_path: Path
+) -> None:
+    with serving(site, sqlite, tmp_path) as server:
+        only = workers(server, 1)
+    assert has_ended(only.main)
+    assert has_ended(only.plugins)
     assert "Traceback" not in server.log()
     assert "was killed" not in server.log()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_a_background_worker_ends_though_its_server_is_killed(
+def test_background_workers_end_though_their_server_is_killed(
     site: Site, sqlite: SqliteDatabases, tmp_path: Path
 ) -> None:
     with serving(site, sqlite, tmp_path) as server:
-        first = worker_number(server, 1)
-        parent = first.parent()
+        first = workers(server, 1)
+        parent = first.main.parent()
         assert parent
-        others = [child for child in parent.children() if child != first]
+        others = [child for child in parent.children() if child != first.main]
         parent.kill()
         try:
-            within(20, lambda: has_ended(first))
+            within(20, lambda: has_ended(first.main) and has_ended(first.plugins))
         finally:
             for other in others:
                 other.kill()

@@ -14,8 +14,8 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import StatementError
 
 from bvo import create_app, registry
+from bvo.consumers import EventConsumer
 from bvo.database import after_commit, check_reachable, db, transaction
-from bvo.delivery import EventConsumer
 from bvo.errors import StartupError
 from bvo.settings import StoredSetting
 
@@ -105,7 +105,7 @@ def test_sqlite_is_durable_and_keeps_references(sqlite_app: Callable[..., Flask]
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
     full = 2
-    assert pragmas == {"journal_mode": "wal", "synchronous": full, "foreign_keys": 1, "busy_timeout": 5000}
+    assert pragmas == {"journal_mode": "wal", "synchronous": full, "foreign_keys": 1, "busy_timeout": 10000}
 
 
 def test_writers_on_sqlite_wait_for_each_other_and_lose_nothing(sqlite_app: Callable[..., Flask]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,9 +12,9 @@ from flask import Flask
 from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy import event as sql_events
 
-from bvo import delivery, event_log, migrations
+from bvo import consumers, delivery, event_log, migrations
+from bvo.consumers import EventConsumer, HeldEvents
 from bvo.database import db, transaction, utcnow
-from bvo.delivery import EventConsumer, HeldEvents
 from bvo.event_log import Horizon, LoggedEvent
 from bvo.observers import Observers
 from bvo.worker import Worker
@@ -32,15 +32,15 @@ class Emitter:
         self.failures = 0
         self.accepts = lambda event_type: event_type in types if types else event_type.startswith("wall.")
 
-    def deliver(self, event: Event) -> None:
+    def deliver(self, events: Sequence[Event]) -> None:
         self.attempts += 1
         if self.failures:
             self.failures -= 1
             raise ConnectionError("receiver is down")
-        self.got.append(event)
+        self.got += events
 
-    def record(self, name: str) -> WebhookEmitter:
-        return WebhookEmitter(name=name, deliver=self.deliver, accepts=self.accepts)
+    def record(self, name: str, batch_size: int = 1) -> WebhookEmitter:
+        return WebhookEmitter(name=name, deliver=self.deliver, accepts=self.accepts, batch_size=batch_size)
 
     @property
     def names(self) -> list[str]:
@@ -70,7 +70,7 @@ def plugged(site: Site, make_app: Callable[..., Flask]) -> Iterator[Callable[...
         context = app.app_context()
         context.push()
         with_context.append(context)
-        delivery.enroll()
+        consumers.enroll()
         return app
 
     yield plug
@@ -170,7 +170,7 @@ def test_servers_that_start_at_the_same_time_enroll_a_new_emitter_once(
             with app.app_context():
                 db.session.connection()
                 start.wait()
-                delivery.enroll()
+                consumers.enroll()
         except Exception as error:
             errors.append(error)
 
@@ -230,11 +230,11 @@ def test_what_was_held_goes_on_where_it_fails_again(plugged: Callable[..., Flask
     failing = {1, 3}
     tried: list[int] = []
 
-    def deliver_some(event: Event) -> None:
+    def deliver_some(events: Sequence[Event]) -> None:
         tried.append(1)
         if len(tried) in failing:
             raise ConnectionError("receiver is down")
-        good.deliver(event)
+        good.deliver(events)
 
     plugged(WebhookEmitter(name="some", deliver=deliver_some, accepts=good.accepts))
     for height in range(3):
@@ -268,10 +268,10 @@ def test_an_emitter_that_fails_five_times_in_a_row_is_left_alone_and_loses_nothi
 def test_what_is_held_and_fails_again_keeps_nothing_else_waiting(plugged: Callable[..., Flask], good: Emitter) -> None:
     """Ten poisoned events, whose time has come at once, are more failures in a row than a breaker allows."""
 
-    def deliver_some(event: Event) -> None:
-        if event.entity_name.startswith("poison"):
+    def deliver_some(events: Sequence[Event]) -> None:
+        if events[0].entity_name.startswith("poison"):
             raise ConnectionError("receiver is down")
-        good.deliver(event)
+        good.deliver(events)
 
     plugged(WebhookEmitter(name="some", deliver=deliver_some, accepts=good.accepts))
     for number in range(10):
@@ -286,6 +286,44 @@ def test_what_is_held_and_fails_again_keeps_nothing_else_waiting(plugged: Callab
         delivery.dispatch(observers, horizon)
         assert good.names[-1] == f"wall {number}"
     assert sum(row.attempt for row in held()) == 20, "one is tried again at a time"
+
+
+def test_an_emitter_gets_as_many_events_at_once_as_it_takes(plugged: Callable[..., Flask], good: Emitter) -> None:
+    plugged(good.record("good", batch_size=4))
+    made = [happen(f"wall {number}") for number in range(10)]
+    deliver()
+    assert (good.got, good.attempts) == (made, 3)
+
+
+def test_of_events_that_fail_together_the_one_is_found_that_fails_alone(
+    plugged: Callable[..., Flask], good: Emitter
+) -> None:
+    def deliver_some(events: Sequence[Event]) -> None:
+        if any(event.entity_name == "poison" for event in events):
+            raise ConnectionError("receiver is down")
+        good.deliver(events)
+
+    plugged(WebhookEmitter(name="some", deliver=deliver_some, accepts=good.accepts, batch_size=10))
+    for height in range(2):
+        happen("poison", after={"height": height})
+        happen(f"wall {height}")
+    deliver()
+    assert good.names == ["wall 0", "wall 1"]
+    assert [(row.entity_id, row.attempt) for row in held()] == [("poison", 1)]
+
+
+def test_an_emitter_that_is_down_gets_the_whole_of_a_batch_when_it_is_back(
+    plugged: Callable[..., Flask], bad: Emitter
+) -> None:
+    plugged(bad.record("bad", batch_size=10))
+    bad.failures, observers = 5, Observers()
+    for number in range(20):
+        happen(f"wall {number}")
+    deliver(observers)
+    assert (bad.attempts, len(held()), bad.got) == (5, 4, []), "one of all, and four of one each"
+    make_due()
+    deliver(Observers())
+    assert sorted(bad.names) == sorted(f"wall {number}" for number in range(20))
 
 
 def test_an_emitter_that_can_not_say_what_it_accepts_gets_the_event_later(
@@ -311,10 +349,10 @@ def test_an_emitter_that_can_not_say_what_it_accepts_gets_the_event_later(
 def test_an_emitter_that_breaks_its_session_harms_no_other(plugged: Callable[..., Flask]) -> None:
     counted: list[int] = []
 
-    def breaks(event: Event) -> None:
+    def breaks(events: Sequence[Event]) -> None:
         db.session.execute(text("SELECT nothing FROM nowhere"))
 
-    def counts(event: Event) -> None:
+    def counts(events: Sequence[Event]) -> None:
         counted.append(len(list(db.session.scalars(select(LoggedEvent.id)))))
 
     plugged(WebhookEmitter(name="a", deliver=breaks), WebhookEmitter(name="b", deliver=counts))
@@ -333,7 +371,7 @@ def test_an_emitter_that_is_gone_holds_up_nothing_and_goes_on_where_it_was_when_
     with make_app(BVO_DISABLED_PLUGINS="emitters").app_context():
         happen("meanwhile")
         deliver()
-        assert delivery.needed_from() > held()[0].since
+        assert consumers.needed_from() > held()[0].since
     with app.app_context():
         make_due()
         deliver()
@@ -371,13 +409,49 @@ def test_the_events_of_a_worker_that_died_are_delivered_by_another_after_its_lea
     assert good.names == ["tower"]
 
 
+def test_what_a_worker_had_that_died_is_handed_over_alone_and_the_next_event_last(
+    plugged: Callable[..., Flask], good: Emitter
+) -> None:
+    """It may be this one that ended the worker: what follows must not wait for it again and again."""
+    plugged(good.record("good", batch_size=10))
+    for number in range(3):
+        happen(f"wall {number}")
+    with transaction() as session:
+        ended = utcnow() - timedelta(seconds=1)
+        session.execute(update(EventConsumer).values(lease_hash="of the dead", lease_expires_at=ended))
+    deliver()
+    assert (good.names, good.attempts) == (["wall 1", "wall 2", "wall 0"], 3)
+    happen("wall 3")
+    happen("wall 4")
+    deliver()
+    assert good.attempts == 4, "it was given back since"
+
+
+def test_when_to_try_again_is_known_before_the_try(plugged: Callable[..., Flask], bad: Emitter) -> None:
+    """A process that does not survive it can't say so afterwards."""
+    due: list[bool] = []
+
+    def deliver_some(events: Sequence[Event]) -> None:
+        db.session.rollback()
+        due.extend(row.available_at <= utcnow() for row in db.session.scalars(select(HeldEvents)))
+        bad.deliver(events)
+
+    plugged(WebhookEmitter(name="bad", deliver=deliver_some, accepts=bad.accepts))
+    bad.failures = 1
+    happen()
+    deliver()
+    make_due()
+    deliver()
+    assert (due, bad.names, held()) == ([False], ["tower"], [])
+
+
 def test_a_worker_that_took_too_long_moves_nothing_on_any_more(
     plugged: Callable[..., Flask], good: Emitter, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "SAVE_SECONDS", 0)
 
-    def hangs(event: Event) -> None:
-        good.deliver(event)
+    def hangs(events: Sequence[Event]) -> None:
+        good.deliver(events)
         if len(good.got) == 1:  # until another worker has taken over
             with transaction() as session:
                 taken = {"lease_hash": "of another", "lease_expires_at": utcnow() + timedelta(seconds=60)}
@@ -432,7 +506,7 @@ def test_what_is_delivered_is_kept_from_time_to_time_and_not_each_time(
     commits: list[int] = []
     site.plug("emitters", webhook_emitters=[good.record("good")])
     with sqlite_app().app_context():
-        delivery.enroll()
+        consumers.enroll()
         for number in range(50):
             happen(f"wall {number}")
         sql_events.listen(db.engine, "commit", lambda connection: commits.append(1))
@@ -444,12 +518,12 @@ def test_what_a_consumer_still_needs_is_told(emitting: Flask, bad: Emitter) -> N
     bad.failures = 1
     for name in ("first", "second", "third"):
         happen(name)
-    assert delivery.needed_from() == 1
+    assert consumers.needed_from() == 1
     deliver()
-    assert delivery.needed_from() == 1
+    assert consumers.needed_from() == 1
     make_due()
     deliver()
-    assert delivery.needed_from() == 4
+    assert consumers.needed_from() == 4
 
 
 def test_what_nobody_wants_is_passed_with_few_writes_however_much_it_is(sqlite_app: Callable[..., Flask]) -> None:

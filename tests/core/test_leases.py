@@ -10,8 +10,8 @@ from flask import Flask
 from sqlalchemy import delete, select, update
 
 from bvo import leases, tokens
+from bvo.consumers import EventConsumer
 from bvo.database import db, transaction
-from bvo.delivery import EventConsumer
 from bvo.leases import Lease
 
 MINUTE = timedelta(minutes=1)

@@ -12,8 +12,8 @@ from flask import Flask
 from sqlalchemy import inspect, select, text
 
 from bvo import create_app, migrations, registry
+from bvo.consumers import EventConsumer
 from bvo.database import db
-from bvo.delivery import EventConsumer
 from bvo.errors import StartupError
 from bvo.event_log import LoggedEvent
 from bvo_access.models import Role, User

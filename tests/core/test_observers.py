@@ -28,6 +28,21 @@ def test_an_error_is_logged_with_the_plugins_name_and_becomes_one_kind(caplog: p
     assert "no route" in caplog.text
 
 
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_what_would_end_a_program_is_an_error_too(error: type[BaseException]) -> None:
+    def end() -> None:
+        raise error
+
+    with pytest.raises(ObserverFailed, match=f"ticker of the plugin acme: {error.__name__}"):
+        Observers().attempt(ACME, "ticker", end)
+
+
+def test_what_is_under_way_is_known() -> None:
+    watching, seen = Observers(), []
+    watching.call(ACME, "ticker", lambda: seen.extend(name for name, _ in watching.running.values()))
+    assert (seen, watching.running) == (["ticker"], {})
+
+
 def test_after_five_failures_in_a_row_an_observer_is_left_alone_for_a_minute_and_then_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -15,9 +15,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from bvo import __version__, delivery, observers, registry
+from bvo import __version__, consumers, observers, registry
+from bvo.consumers import HeldEvents
 from bvo.database import db
-from bvo.delivery import HeldEvents
 from bvo.errors import StartupError
 from bvo.worker import Worker
 from bvo_hookspecs import AuditSink, Event, WebhookEmitter
@@ -146,7 +146,7 @@ def test_many_messages_take_one_connection(make_sender: Callable[..., Sender]) -
     with SyslogServer() as server:
         sender = make_sender("127.0.0.1", server.port)
         for number in range(50):
-            sender.write(event(id=str(number)))
+            sender.write([event(id=str(number))])
         assert ids(server.received(50)) == [str(number) for number in range(50)]
         assert server.connections == 1
 
@@ -158,7 +158,7 @@ def test_a_connection_that_the_server_has_closed_is_made_anew_and_loses_nothing(
     with SyslogServer(certificate if encrypted else None) as server:
         sender = make_sender("localhost", server.port, *([Tls(str(certificate))] if encrypted else []))
         for number in range(3):
-            sender.write(event(id=str(number)))
+            sender.write([event(id=str(number))])
             server.received(number + 1)
             server.hang_up()
         assert (ids(server.received(3)), server.connections) == (["0", "1", "2"], 3)
@@ -169,7 +169,7 @@ def test_a_connection_that_was_reset_is_made_anew_and_loses_nothing(make_sender:
         sender = make_sender("127.0.0.1", listener.getsockname()[1])
         for number in range(2):
             told = event(id=str(number))
-            sender.write(told)
+            sender.write([told])
             connection, _ = listener.accept()
             assert connection.recv(10_000) == frame(told)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -191,7 +191,7 @@ def test_what_accepts_connections_and_closes_them_gets_nothing_and_is_told(
 
         monkeypatch.setattr(socket, "create_connection", connect_and_close)
         with pytest.raises(ConnectionError, match="the syslog server has closed the connection"):
-            sender.write(event())
+            sender.write([event()])
 
 
 def test_a_server_that_does_not_read_holds_nobody_up_for_long(
@@ -206,10 +206,10 @@ def test_a_server_that_does_not_read_holds_nobody_up_for_long(
         told = event(after={"text": "x" * 7000})
         with pytest.raises(TimeoutError):
             for _ in range(10_000):
-                sender.write(told)
+                sender.write([told])
         started = time.monotonic()
         with pytest.raises(ConnectionError, match=r"127\.0\.0\.1 is left alone for some seconds after this: timed out"):
-            sender.write(told)
+            sender.write([told])
         assert time.monotonic() - started < 0.1
 
 
@@ -222,11 +222,11 @@ def test_a_server_that_accepts_no_connection_holds_nobody_up_for_long(
         sender = make_sender("localhost", listener.getsockname()[1], Tls())
         for expected in (TimeoutError, ConnectionError):
             with pytest.raises(expected):
-                sender.write(event())
+                sender.write([event()])
         now = time.monotonic()
         monkeypatch.setattr(sending, "time", SimpleNamespace(monotonic=lambda: now + 10))
         with pytest.raises(TimeoutError):
-            sender.write(event())
+            sender.write([event()])
 
 
 # --- TLS
@@ -238,8 +238,8 @@ def test_a_server_that_is_not_the_one_that_was_named_gets_nothing(
     with SyslogServer(certificate) as server:
         for host, authority in (("127.0.0.1", certificate), ("localhost", other_certificate)):
             with pytest.raises(OSError, match="certificate verify failed"):
-                make_sender(host, server.port, Tls(str(authority))).write(event(id="secret"))
-        make_sender("localhost", server.port, Tls(str(certificate))).write(event(id="open"))
+                make_sender(host, server.port, Tls(str(authority))).write([event(id="secret")])
+        make_sender("localhost", server.port, Tls(str(certificate))).write([event(id="open")])
         assert ids(server.received(1)) == ["open"]
 
 
@@ -252,12 +252,12 @@ def test_a_client_is_known_by_its_certificate_and_told_where_it_is_not(
         for own in (None, str(certificate)):
             stranger = make_sender("localhost", server.port, Tls(str(certificate), own))
             with pytest.raises(OSError, match=r"certificate required|unknown ca|closed the connection|reset by peer"):
-                stranger.write(event(id="of a stranger"))
+                stranger.write([event(id="of a stranger")])
         monkeypatch.setattr(sending, "SETTLE_SECONDS", 0.1)
         known = make_sender(
             "localhost", server.port, Tls(str(certificate), str(other_certificate), str(other_certificate))
         )
-        known.write(event(id="of a friend"))
+        known.write([event(id="of a friend")])
         assert ids(server.received(1)) == ["of a friend"]
 
 
@@ -270,11 +270,11 @@ def test_a_server_that_was_away_for_a_day_misses_nothing_and_keeps_nobody_waitin
     port, other, hour = free_port(), [], 0
     monkeypatch.setenv("BVO_SYSLOG_URL", f"tcp://127.0.0.1:{port}")
     accepts = {"wall.built"}.__contains__
-    site.plug("others", webhook_emitters=[WebhookEmitter(name="other", deliver=other.append, accepts=accepts)])
+    site.plug("others", webhook_emitters=[WebhookEmitter(name="other", deliver=other.extend, accepts=accepts)])
     app = make_app()
     monkeypatch.setattr(observers, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + hour * 3600))
     with app.app_context():
-        delivery.enroll()
+        consumers.enroll()
         worker = Worker(app)
         for hour in range(0, 24, 2):
             happen("tower", after={"hour": hour})

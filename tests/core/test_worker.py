@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,12 +12,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, text
 
-from bvo import clock, delivery, worker
+from bvo import clock, consumers, delivery, worker
+from bvo.consumers import EventConsumer
 from bvo.database import db, utcnow
-from bvo.delivery import EventConsumer
 from bvo.settings import StoredSetting
 from bvo.worker import Worker
-from bvo_hookspecs import PeriodicTask
+from bvo_hookspecs import Event, PeriodicTask, WebhookEmitter
 from support.plugins import Site
 from support.walls import happen
 
@@ -122,6 +122,41 @@ def test_the_worker_stops_when_it_is_told_to(sqlite_app: Callable[..., Flask]) -
     assert not thread.is_alive()
 
 
+def test_an_emitter_that_hangs_holds_up_no_other_and_no_task(
+    site: Site, sqlite_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "IDLE_SECONDS", 0.01)
+    monkeypatch.setattr(worker, "STOP_SECONDS", 0.1)
+    hangs, released, ran, got = threading.Event(), threading.Event(), threading.Event(), threading.Event()
+
+    def hang(events: Sequence[Event]) -> None:
+        hangs.set()
+        released.wait(20)
+
+    site.plug(
+        "slow",
+        webhook_emitters=[
+            WebhookEmitter(name="slow", deliver=hang, accepts={"wall.built"}.__contains__),
+            WebhookEmitter(name="quick", deliver=lambda events: got.set(), accepts={"wall.built"}.__contains__),
+        ],
+        periodic_tasks=[every(0.1, "works", lambda: hangs.is_set() and ran.set())],
+    )
+    app = sqlite_app()
+    running = Worker(app)
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    with app.app_context():
+        consumers.enroll()
+        happen()
+    assert hangs.wait(10)
+    assert ran.wait(10)
+    assert got.wait(10)
+    running.stop()
+    thread.join(10)
+    assert not thread.is_alive(), "it waits for what hangs a moment only"
+    released.set()
+
+
 def test_the_worker_survives_a_database_that_is_gone(
     sqlite_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -149,6 +184,6 @@ def test_a_busy_worker_takes_batch_after_batch(
     with app.app_context():
         for number in range(5):
             happen(f"wall {number}")
-        consumers = db.session.scalar(select(func.count(EventConsumer.id))) or 0
+        enrolled = db.session.scalar(select(func.count(EventConsumer.id))) or 0
     running = Worker(app)
-    assert [running.step() for _ in range(4)] == [2 * consumers, 2 * consumers, consumers, 0]
+    assert [running.step() for _ in range(4)] == [2 * enrolled, 2 * enrolled, enrolled, 0]

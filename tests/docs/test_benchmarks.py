@@ -20,6 +20,7 @@ PROGRAMS = {
     "flat": (("postgresql",), 6),
     "waiting": (("postgresql",), 1),
     "webhooks": (("sqlite",), 3),
+    "redis_stream": (("sqlite",), 2),
     "cycle": (("postgresql",), 2),
 }
 """On which databases a small run of each program is tried here, and how many things it compares then."""

@@ -100,6 +100,8 @@ def test_a_name_is_a_lower_case_identifier(kind: type[Any], name: Any) -> None:
         (hooks.Setting, {"secret": True}, "'colour' is secret: its default is None"),
         (hooks.Setting, {"secret": True, "field": String(allow_none=True)}, "its default is None"),
         (hooks.Setting, {"secret": True, "default": None, "field": String()}, "its field allows it"),
+        (hooks.AuditSink, {"batch_size": 0}, "`batch_size` is 0, not 1 to 100"),
+        (hooks.WebhookEmitter, {"batch_size": 101}, "`batch_size` is 101, not 1 to 100"),
     ],
 )
 def test_a_record_that_makes_no_sense_is_refused(kind: type[Any], values: dict[str, Any], message: str) -> None:

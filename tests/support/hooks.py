@@ -44,9 +44,18 @@ class Mover:
             ids = db.session.scalars(select(Webhook.id).order_by(Webhook.id)).all()
         sent = 0
         for webhook_id in ids:
-            while sent < most and deliveries.send_next(self.app, webhook_id):
-                sent += 1
+            sent += self._send_to(webhook_id, most - sent)
         return sent
+
+    def _send_to(self, webhook_id: int, most: int) -> int:
+        sent, done = 0, []
+        while True:
+            with self.app.app_context():
+                requests = deliveries.turn(webhook_id, done, room=1 if sent < most else 0)
+            if not requests:
+                return sent
+            done = [(request, deliveries.send(request)) for request in requests]
+            sent += 1
 
     def go(self) -> int:
         self.plan()

@@ -35,7 +35,7 @@ class Cluster:
             return
         self._folder, port = Path(tempfile.mkdtemp(prefix="bvo-pg-")), _free_port()
         create(self._folder)
-        command = (*server_command(self._folder, port), "-c", "fsync=off")
+        command = (*server_command(self._folder, port), "-c", "fsync=off", "-c", "max_connections=300")
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.url = f"postgresql://bvo@127.0.0.1:{port}/postgres"
         _wait(self.url)

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import select, update
 
 from bvo import events, registry
+from bvo.consumers import HeldEvents
 from bvo.database import db, transaction, utcnow
-from bvo.delivery import HeldEvents
 from bvo.event_log import LoggedEvent, event_of
 from bvo.plugins import CORE
 from bvo_hookspecs import Event, EventType

@@ -12,10 +12,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
-from bvo import leases
+from bvo import event_log, leases
 from bvo.database import transaction, utcnow
-from bvo_webhooks import deliveries, limits, subscriptions
+from bvo_webhooks import deliveries, limits, outcomes, subscriptions
 from bvo_webhooks.models import WebhookDelivery
+from bvo_webhooks.outcomes import Outcome
 from support.api import Api
 from support.hooks import Hook, Mover, machines
 from support.inbox import Inbox, Received
@@ -81,7 +82,7 @@ def test_an_endpoint_that_fails_often_is_left_alone_and_loses_nothing(
     made = hook("machine.*")
     inbox.answer = 503
     machines(admin, *(f"HOST-{number}" for number in range(20)))
-    assert mover.go() == deliveries.PATIENCE
+    assert mover.go() == outcomes.PATIENCE
     webhook = mover.webhook(made["id"])
     assert webhook.paused_until is not None
     assert webhook.failing_since is not None
@@ -142,7 +143,7 @@ def test_an_endpoint_that_has_failed_for_days_is_disabled(admin: Api, hook: Hook
     inbox.answer = 500
     machines(admin, "HOST-1")
     mover.go()
-    mover.change(made["id"], failing_since=utcnow() - deliveries.GIVE_UP)
+    mover.change(made["id"], failing_since=utcnow() - outcomes.GIVE_UP)
     mover.wait()
     mover.send()
     shown = admin.ok(admin.get(f"/api/webhooks/{made['id']}"))
@@ -198,9 +199,9 @@ def test_an_event_becomes_one_delivery_however_often_it_is_planned(
     machines(admin, "HOST-1")
     mover.go()
     with app.app_context():
-        event = deliveries.event_log.read(limit=1000)[-1]
+        event = event_log.read(limit=1000)[-1]
         for _ in range(2):
-            subscriptions.plan(event)
+            subscriptions.plan([event])
     assert (mover.go(), len(mover.all()), len(inbox.received)) == (0, 1, 1)
 
 
@@ -211,14 +212,13 @@ def test_one_whose_sender_was_killed_is_sent_again_once_its_lease_is_over(
     machines(admin, "HOST-1")
     mover.plan()
     with app.app_context():
-        killed = deliveries._claim(made["id"])
-    assert killed is not None
+        (killed,) = deliveries.turn(made["id"], [], 1)
     assert mover.send() == 0
     with app.app_context(), transaction() as session:
         session.execute(update(WebhookDelivery).values(lease_expires_at=utcnow() - timedelta(seconds=1)))
     assert mover.send() == 1
     with app.app_context():  # the one that was thought dead comes late, and changes nothing
-        deliveries._settle(made["id"], killed, deliveries._Outcome("It was late."))
+        assert deliveries.turn(made["id"], [(killed, Outcome("It was late."))], 1) == []
     (delivery,) = mover.all()
     assert (delivery.status, len(inbox.received)) == ("delivered", 1)
 
@@ -226,7 +226,7 @@ def test_one_whose_sender_was_killed_is_sent_again_once_its_lease_is_over(
 def test_an_endpoint_has_no_more_requests_at_once_than_it_takes(
     app: Flask, admin: Api, hook: Hook, mover: Mover, inbox: Inbox
 ) -> None:
-    made = hook("machine.*", concurrency=3)
+    hook("machine.*", concurrency=3)
 
     def slowly(request: Received) -> int:
         time.sleep(0.05)
@@ -236,11 +236,7 @@ def test_an_endpoint_has_no_more_requests_at_once_than_it_takes(
     machines(admin, *(f"HOST-{number}" for number in range(12)))
     mover.plan()
 
-    def work() -> None:
-        while deliveries.send_next(app, made["id"]):
-            pass
-
-    threads = [threading.Thread(target=work) for _ in range(6)]
+    threads = [threading.Thread(target=mover.send) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -258,7 +254,7 @@ def test_after_a_jump_of_the_clock_waits_and_leases_count_anew(
     machines(admin, "HOST-1", "HOST-2")
     mover.plan()
     with app.app_context():
-        deliveries._claim(made["id"])
+        deliveries.turn(made["id"], [], 1)
         with transaction() as session:
             far = utcnow() + timedelta(days=400)
             session.execute(update(WebhookDelivery).values(available_at=far))
@@ -273,7 +269,7 @@ def test_an_event_that_is_kept_no_more_can_not_be_sent(app: Flask, admin: Api, h
     machines(admin, "HOST-1")
     mover.plan()
     with app.app_context(), transaction() as session:
-        session.execute(deliveries.LoggedEvent.__table__.delete())
+        session.execute(event_log.LoggedEvent.__table__.delete())
     mover.send()
     (delivery,) = mover.all()
     assert (delivery.status, "not in the log any more" in (delivery.error or "")) == ("failed", True)
@@ -302,7 +298,7 @@ def test_one_that_is_being_sent_is_not_sent_once_more(app: Flask, admin: Api, ho
     machines(admin, "HOST-1")
     mover.plan()
     with app.app_context():
-        deliveries._claim(made["id"])
+        deliveries.turn(made["id"], [], 1)
     (delivery,) = mover.all()
     refused(admin.post(f"/api/webhook-deliveries/{delivery.id}/redeliver"), 409, "being sent")
 

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from bvo import delivery
+from bvo import consumers
 from bvo.worker import Worker
 from bvo_hookspecs import DashboardCard, HealthCheck, WebhookEmitter
 from support.api import Api
@@ -84,9 +84,9 @@ def test_plugins_show_their_health_and_what_failed_last(contribute: Callable[...
 def test_plugins_show_why_events_wait_for_an_emitter(
     contribute: Callable[..., None], app: Flask, signed_in: Browser
 ) -> None:
-    contribute(WebhookEmitter(name="odd", deliver=lambda event: 1 / 0, accepts={"wall.built"}.__contains__), "queues")
+    contribute(WebhookEmitter(name="odd", deliver=lambda events: 1 / 0, accepts={"wall.built"}.__contains__), "queues")
     with app.app_context():
-        delivery.enroll()
+        consumers.enroll()
         happen("tower")
         happen("fence")
         Worker(app).step()

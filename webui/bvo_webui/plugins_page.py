@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from flask import current_app, render_template
 
-from bvo import delivery, health, registry
+from bvo import consumers, health, registry
 from bvo.access import requires
-from bvo.delivery import Waiting
+from bvo.consumers import Waiting
 from bvo.observers import Failure, Observers
 from bvo.plugins import CORE, Plugin
 from bvo_hookspecs import EntityType, HealthCheck, NavItem, PluginInfo
@@ -46,7 +46,7 @@ class Row:
 def view() -> str:
     contributed = registry.current()
     observers: Observers = current_app.extensions["bvo_webui_observers"]
-    waiting = delivery.waiting()
+    waiting = consumers.waiting()
     rows = [_row(contributed, plugin, observers, waiting.get(plugin.name)) for plugin in contributed.plugins.all]
     return render_template("webui/plugins.html", rows=rows, core=_asked([(CORE.info, health.DATABASE)]))
 

@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 import click
 from flask import Flask
 
-from bvo import app, database, delivery, logs, registry
+from bvo import app, consumers, database, logs, registry
 from bvo.errors import StartupError
 
 P = ParamSpec("P")
@@ -54,4 +54,4 @@ def require_migrated() -> None:
     elif pending := migrations.pending():
         raise StartupError(f"The database lacks migrations of: {', '.join(pending)}. Run `bvo db upgrade` first.")
     else:
-        delivery.enroll()
+        consumers.enroll()

@@ -16,7 +16,8 @@ from bvo_hookspecs import StartCheck
 
 from . import web_worker
 from .apps import ready_app, require_migrated
-from .background import STOP_SECONDS, BackgroundWorker
+from .background import STOP_SECONDS, BackgroundWorkers
+from .worker import work
 
 CONNECTIONS = 16_384
 """So many robots may wait for a job in each web worker, each on a connection of its own."""
@@ -45,8 +46,6 @@ def serve(host: str, port: int, workers: int) -> None:
         require_migrated()
         _check_start(host)
         sqlite = db.engine.dialect.name == "sqlite"
-        db.session.close()  # it gives its connection back, else that one would outlive the next line
-        db.engine.dispose()  # workers may be forks of this process: they must not share its connections
     _check_port(host, port)
     web_worker.share(app)
     server = Granian(
@@ -65,7 +64,7 @@ def serve(host: str, port: int, workers: int) -> None:
         log_enabled=False,
     )
     click.echo(f"BV Orchestrator listens on http://{host}:{port}", err=True)
-    with BackgroundWorker(app):
+    with BackgroundWorkers(app, work):
         server.serve()
 
 

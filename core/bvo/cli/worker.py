@@ -6,44 +6,73 @@ import gc
 import signal
 import sys
 import threading
+from collections.abc import Callable
 
 import click
 from flask import Flask
 
+from bvo import isolation, registry
 from bvo.database import db
+from bvo.errors import StartupError
+from bvo.isolation import Watchdog
+from bvo.plugins import CORE
 from bvo.wakeups import Wakeups
 from bvo.worker import Worker
 
 from .apps import ready_app, require_migrated
+from .background import BackgroundWorkers
 
 
 @click.command()
+@click.option("--plugin", default="", help="Serve this plugin alone, as a worker of its own.")
 @click.option("--until-stdin-closes", is_flag=True, help="Stop when standard input closes: `bvo serve` starts it so.")
-def worker(until_stdin_closes: bool) -> None:
+def worker(plugin: str, until_stdin_closes: bool) -> None:
     """Deliver events and run periodic tasks until Ctrl-C.
 
-    Any number of workers may run against one database; `bvo serve` brings one of its own.
+    Any number of workers may run against one database; `bvo serve` brings one of its own. What is not built in is
+    served by a process for each plugin, which is ended and begun anew where the plugin hangs.
     """
     if until_stdin_closes:
-        threading.Thread(target=_stop_with_stdin, daemon=True).start()
+        threading.Thread(target=_stop_after, args=(sys.stdin.read,), daemon=True).start()
     app = ready_app()
     with app.app_context():
         require_migrated()
+        if plugin and plugin not in registry.current().plugins.names():
+            raise StartupError(f"No plugin {plugin!r} is loaded here. `bvo plugins list` shows which there are.")
     gc.freeze()  # as web_worker does
-    work(app)
+    work(app, plugin)
 
 
-def work(app: Flask) -> None:
-    """What a background worker process does, until SIGINT or SIGTERM."""
+def work(app: Flask, plugin: str = "", until: Callable[[], object] | None = None) -> None:
+    """What a worker process does until SIGINT or SIGTERM, or until that function returns.
+
+    It serves this plugin; left out: all that are built in, and the others by processes of their own.
+    """
+    if plugin:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # of Ctrl-C: whoever began this process ends it
+        running = Worker(app, {CORE.name, plugin})
+        with app.app_context():
+            Watchdog(plugin, running.observers).start()
+        _run(app, running, until)
+        return
+    with app.app_context():
+        shared, others = isolation.divided()
+    with BackgroundWorkers(app, work, others):
+        _run(app, Worker(app, shared), until)
+
+
+def _run(app: Flask, running: Worker, until: Callable[[], object] | None) -> None:
     with app.app_context():
         Wakeups(app, db.engine)
-    running = Worker(app)
     for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, lambda *_: running.stop())
+        if signal.getsignal(signum) != signal.SIG_IGN:
+            signal.signal(signum, lambda *_: running.stop())
+    if until:
+        threading.Thread(target=_stop_after, args=(until,), daemon=True).start()
     running.run()
 
 
-def _stop_with_stdin() -> None:
+def _stop_after(wait: Callable[[], object]) -> None:
     """As SIGTERM does: at once where the worker has not begun, else after its step."""
-    sys.stdin.read()
+    wait()
     signal.raise_signal(signal.SIGTERM)

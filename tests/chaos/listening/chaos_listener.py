@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bvo_hookspecs import Event, PluginInfo, WebhookEmitter, hookimpl
 
@@ -16,13 +16,13 @@ def plugin_info() -> PluginInfo:
 
 @hookimpl
 def webhook_emitters() -> Iterable[WebhookEmitter]:
-    return [WebhookEmitter(name="listener", deliver=deliver)]
+    return [WebhookEmitter(name="listener", deliver=deliver, batch_size=10)]
 
 
-def deliver(event: Event) -> None:
-    line = json.dumps({"id": event.id}) + "\n"
+def deliver(events: Sequence[Event]) -> None:
+    lines = "".join(json.dumps({"id": event.id}) + "\n" for event in events)
     file = os.open(os.environ["CHAOS_TOLD"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
-        os.write(file, line.encode())
+        os.write(file, lines.encode())
     finally:
         os.close(file)

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from bvo import delivery
 from bvo_hookspecs import PluginInfo, hookimpl
-from bvo_webhooks import deliveries
+from bvo_webhooks import deliveries, outcomes
 
-deliveries.SCHEDULE = (timedelta(seconds=0.3),) * 1000
-deliveries.FIRST_PAUSE_SECONDS = 0
+outcomes.SCHEDULE = (timedelta(seconds=0.3),) * 1000
+outcomes.FIRST_PAUSE_SECONDS = 0
 deliveries.LEASE = delivery.LEASE = timedelta(seconds=2)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from bvo import registry
 from bvo_hookspecs import Event
@@ -12,9 +13,10 @@ def accepts(event_type: str) -> bool:
     return event_type.startswith("holiday.")
 
 
-def deliver(event: Event) -> None:
-    """Append the event. It may come twice: readers drop an `id` that they know."""
-    line = {"id": event.id, "type": event.type, "holiday": event.after or event.before}
+def deliver(events: Sequence[Event]) -> None:
+    """Append each event. It may come twice: readers drop an `id` that they know."""
     path = registry.current().config.data_dir / "holidays-events.jsonl"
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+        for event in events:
+            line = {"id": event.id, "type": event.type, "holiday": event.after or event.before}
+            file.write(json.dumps(line) + "\n")
