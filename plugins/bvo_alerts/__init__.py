@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from bvo_hookspecs import (
+    AlertCondition,
     DashboardCard,
     DetailPanel,
     EntityType,
@@ -53,6 +54,7 @@ def periodic_tasks() -> Iterable[PeriodicTask]:
             every=timedelta(seconds=5),
             run=evaluation.evaluate,
             after_jump=evaluation.wait_for_others,
+            calls=AlertCondition,
         ),
         PeriodicTask(name="prune_alerts", every=timedelta(minutes=10), run=retention.prune),
     ]

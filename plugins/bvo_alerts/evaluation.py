@@ -11,7 +11,7 @@ from marshmallow import ValidationError
 from sqlalchemy import ColumnElement, Row, or_, select, update
 from sqlalchemy.orm import Session
 
-from bvo import clock
+from bvo import clock, isolation
 from bvo.database import db, transaction, utcnow
 from bvo.entities import is_storable
 from bvo.forms.form import messages_of
@@ -27,6 +27,8 @@ AWAY = timedelta(minutes=1)
 """Where nobody has judged for so long, the server was away: then robots may have as long to come back."""
 MOST_OPEN = 1_000
 """So many alerts of one rule are open at once."""
+AT_ONCE = 200
+"""So many are raised, or resolved, in one transaction, since others wait for it; the rest is when it is due again."""
 MOST_FOUND = 10_000
 """Whoever finds more has made a mistake."""
 LONGEST_ERROR = 1_000
@@ -41,16 +43,23 @@ observers = Observers()
 
 def evaluate() -> None:
     """Judge the rules that are due. Of several workers, each rule has one."""
-    due = select(AlertRule.id, AlertRule.checked_at).where(*_due(utcnow())).order_by(AlertRule.id)
-    for rule_id, checked_at in db.session.execute(due).all():
-        away = checked_at is not None and checked_at < utcnow() - AWAY
-        rule = _claim(rule_id, AWAY - EVERY if away else timedelta(0))
-        if rule is not None and not away:
-            _judge(rule)
+    due = select(AlertRule.id, AlertRule.checked_at, AlertRule.condition).where(*_due(utcnow())).order_by(AlertRule.id)
+    for rule_id, checked_at, condition in db.session.execute(due).all():
+        if isolation.serves(_owner(condition)):
+            away = checked_at is not None and checked_at < utcnow() - AWAY
+            rule = _claim(rule_id, AWAY - EVERY if away else timedelta(0))
+            if rule is not None and not away:
+                _judge(rule)
 
 
 def wait_for_others() -> None:
     """Do nothing, while the wall clock has just jumped and others still count anew what conditions ask for."""
+
+
+def _owner(condition: str) -> str:
+    """The plugin in whose worker process the condition is asked; our own where no plugin that is loaded has it."""
+    owned = conditions.owned(condition)
+    return owned[0].name if owned else "alerts"
 
 
 def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -121,10 +130,10 @@ def _asked(condition: AlertCondition, parameters: Mapping[str, Any], since: date
 def _compare(session: Session, rule: AlertRule, found: Found) -> str | None:
     """Resolve what is not found any more and raise what is new; returns what is to be said where not all of it is."""
     raised = {alert.subject: alert for alert in service.open_alerts(session, rule.id)}
-    gone = raised.keys() - found.keys()
-    service.resolve(session, (alert for subject, alert in raised.items() if subject in gone))
+    gone = [alert for subject, alert in raised.items() if subject not in found][:AT_ONCE]
+    service.resolve(session, gone)
     new = (each for subject, each in found.items() if subject not in raised)
-    service.raise_for(session, rule, islice(new, MOST_OPEN - len(raised) + len(gone)))
+    service.raise_for(session, rule, islice(new, min(AT_ONCE, MOST_OPEN - len(raised) + len(gone))))
     if len(found) <= MOST_OPEN:
         return None
     return f"It holds for {len(found):,} now, and {MOST_OPEN:,} alerts of a rule are open at most. Watch less."

@@ -50,9 +50,7 @@ class FailuresIn(Schema):
 
 class SuccessIn(Schema):
     process_id = Reference("process", required=True)
-    time = fields.Time(
-        required=True, validate=_without_zone, metadata={"description": "A job must end well by then"}
-    )
+    time = fields.Time(required=True, validate=_without_zone, metadata={"description": "A job must end well by then"})
     time_zone = fields.String(
         load_default="UTC",
         validate=(validate.Length(1, 100), _known_zone),

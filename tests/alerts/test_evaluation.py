@@ -14,7 +14,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from alerts.conftest import Leaks
-from bvo import clock, registry
+from bvo import clock, isolation, registry
 from bvo.database import db, transaction, utcnow
 from bvo_alerts import conditions, evaluation, retention
 from bvo_alerts.models import Alert, AlertRule
@@ -234,6 +234,31 @@ def test_judging_a_rule_is_no_change_of_it(app: Flask, admin: Api, leaks: Leaks)
     leaks.at = ["roof"]
     judge(app)
     assert admin.get(path).headers["ETag"] == before
+
+
+def test_a_rule_is_judged_in_the_process_of_its_conditions_plugin(
+    app: Flask, admin: Api, leaks: Leaks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaks.at = ["roof"]
+    silent(app, admin)
+    a_rule(admin, "leak")  # of the plugin `machines`
+    a_rule(admin, "robot_offline")
+    for plugins, found in (({"core"}, []), ({"machines"}, ["roof"]), ({"robots"}, ["robot/1", "roof"])):
+        monkeypatch.setitem(app.extensions, isolation.SERVED, plugins)
+        judge(app)
+        assert [subject for subject, _ in shown(admin)] == found
+
+
+def test_many_are_raised_and_resolved_bit_by_bit(
+    app: Flask, admin: Api, leaks: Leaks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "AT_ONCE", 2)
+    a_rule(admin, "leak")
+    for at, counts in (("abcde", (2, 4, 5, 5)), ("e", (3, 1, 1))):
+        leaks.at = list(at)
+        for count in counts:
+            judge(app)
+            assert len(shown(admin, status="open")) == count
 
 
 def test_at_most_a_thousand_are_open_and_the_rule_says_so(
