@@ -15,6 +15,7 @@ from bvo.database import utcnow
 from bvo_access.models import User
 from bvo_alerts.models import RESOLVED, Alert, AlertRule
 from bvo_assets.models import Asset
+from bvo_email.models import MailNotification
 from bvo_jobs.models import Artifact, Job, LogChunk, LostAttempt
 from bvo_machines.models import Machine
 from bvo_packages.models import Package
@@ -24,6 +25,8 @@ from bvo_webhooks.models import Webhook
 
 PROCESSES, ROBOTS, QUEUES, WEBHOOKS, OTHERS = 20, 50, 5, 3, 120
 RULES = range(1, 4)
+MAILED = 50
+"""Events of one mail."""
 MONTH_SECONDS = 30 * 24 * 3600
 WAITING, RUNNING = 2_000, 40
 """Of the newest jobs, so many are pending at most, and so many of those before them run."""
@@ -73,6 +76,18 @@ FROM (SELECT i, {MADE} AS made,
                   ELSE 'delivered' END AS state FROM s)
 """  # noqa: S608 - constants
 
+MAILS = f"""
+INSERT INTO mails (id, notification_id, message_id, count, holds_others, created_at, available_at, sent_at, finished_at,
+                   attempt)
+{NUMBERS}
+SELECT i, 1, 'mail-' || i, {MAILED}, 1, {MADE}, {MADE}, {MADE}, {MADE}, 1 FROM s
+"""  # noqa: S608 - constants
+MAIL_ITEMS = f"""
+INSERT INTO mail_items (notification_id, place, due_at, mail_id)
+{NUMBERS}
+SELECT 1, i, {MADE}, CASE WHEN i <= :mails * {MAILED} THEN 1 + (i - 1) / {MAILED} END FROM s
+"""  # noqa: S608 - constants
+
 
 def waiting(jobs: int) -> int:
     """How many of so many jobs are pending."""
@@ -92,7 +107,7 @@ def fill(engine: Engine, jobs: int) -> None:
 
 
 def tell(engine: Engine, events: int) -> None:
-    """A delivery for each of so many events; nothing where there are some already."""
+    """A delivery and an item of a mail for each of so many events; nothing where there are some already."""
     with engine.begin() as connection:
         if connection.scalar(select(func.count(Webhook.id))):
             return
@@ -100,6 +115,11 @@ def tell(engine: Engine, events: int) -> None:
         _add(connection, Webhook, [{**hook, "name": f"hook-{number}"} for number in range(WEBHOOKS)])
         start = f"{utcnow() - timedelta(seconds=MONTH_SECONDS):%Y-%m-%d %H:%M:%S.000000}"
         connection.execute(text(DELIVERIES), {"rows": events, "start": start})
+        told = {"recipients": ["ops@example.com"], "event_types": ["job.*"], "filters": {}}
+        _add(connection, MailNotification, [{**told, "name": f"mail-{number}"} for number in range(WEBHOOKS)])
+        mails = max(1, (events - WAITING) // MAILED)
+        connection.execute(text(MAILS), {"rows": mails, "start": start})
+        connection.execute(text(MAIL_ITEMS), {"rows": events, "mails": mails, "start": start})
 
 
 def _base(connection: Connection) -> None:

@@ -37,6 +37,7 @@ BUILTINS = (
     "bvo_runner",
     "bvo_events",
     "bvo_webhooks",
+    "bvo_email",
     "bvo_alerts",
     "bvo_redis",
     "bvo_audit_file",

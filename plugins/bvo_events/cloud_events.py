@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 
@@ -60,7 +61,7 @@ def size(value: Any) -> int:
     return len(json.dumps(value, ensure_ascii=False).encode())
 
 
-def matches(patterns: list[str], event_type: str) -> bool:
+def matches(patterns: Sequence[str], event_type: str) -> bool:
     """Whether the type is one of `job.completed`, `job.*`, `*`; no pattern at all means every type."""
     entity = event_type.partition(".")[0]
     return not patterns or not {event_type, f"{entity}.*", "*"}.isdisjoint(patterns)

@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate
 
 from bvo.entities.routes import MAX_PAGE_SIZE
 
 LATEST = "latest"
 PATTERN = r"(\*|[a-z][a-z0-9_]*\.(\*|[a-z][a-z0-9_]*))"
 PATTERNS = rf"({PATTERN}(,{PATTERN})*)?$"
+
+
+def _plain(filters: dict[str, Any]) -> None:
+    for path, wanted in filters.items():
+        values = wanted if isinstance(wanted, list) else [wanted]
+        if not values or any(isinstance(value, list | dict) for value in values):
+            raise ValidationError(f"Give {path} a text, a number, true, false or null, or a list of them.")
+
+
+EVENT_TYPES = fields.List(
+    fields.String(validate=validate.Regexp(rf"{PATTERN}\Z", error="Use job.completed, job.* or *.")),
+    required=True,
+    validate=validate.Length(1, 100),
+    metadata={"description": "Types of events, or patterns such as job.*", "example": ["job.failed", "robot.*"]},
+)
+"""What somebody is told of, with FILTERS, as `bvo_events.wanted` reads them; the fields of those who tell others."""
+EVENT_TYPES_OUT = fields.List(fields.String(metadata={"example": "job.failed"}))
+_SHOWN = {
+    "description": "Fields of the row and the value, or the values, that they must have",
+    "example": {"process.name": "Daily report"},
+}
+FILTERS = fields.Dict(
+    keys=fields.String(validate=validate.Length(1, 200)), validate=(validate.Length(max=20), _plain), metadata=_SHOWN
+)
+FILTERS_OUT = fields.Dict(metadata=_SHOWN)
 
 
 class PullIn(Schema):

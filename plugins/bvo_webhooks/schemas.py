@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from marshmallow import Schema, ValidationError, fields, validate
 
-from bvo_events.schemas import PATTERN
+from bvo_events.schemas import EVENT_TYPES, EVENT_TYPES_OUT, FILTERS, FILTERS_OUT
 
 from . import urls
 from .models import STATES
@@ -14,7 +12,6 @@ from .models import STATES
 HEADER = validate.Regexp(r"[A-Za-z0-9-]{1,100}\Z", error="Use letters, digits and dashes.")
 VALUE = validate.Regexp(r"[ -~]{1,2000}\Z", error="Use printable ASCII characters, at most 2,000.")
 OURS = ("content-type", "content-length", "host", "connection", "transfer-encoding", "user-agent")
-SHOWN = {"description": "Fields of the row and the value, or the values, that they must have"}
 
 
 def _url(url: str) -> None:
@@ -29,13 +26,6 @@ def _free(headers: dict[str, str]) -> None:
         raise ValidationError(f"Leave out {', '.join(sorted(taken))}: the request has its own.")
 
 
-def _plain(filters: dict[str, Any]) -> None:
-    for path, wanted in filters.items():
-        values = wanted if isinstance(wanted, list) else [wanted]
-        if not values or any(isinstance(value, list | dict) for value in values):
-            raise ValidationError(f"Give {path} a text, a number, true, false or null, or a list of them.")
-
-
 class WebhookIn(Schema):
     name = fields.String(required=True, validate=validate.Length(1, 200), metadata={"example": "Tickets"})
     url = fields.String(
@@ -47,17 +37,8 @@ class WebhookIn(Schema):
             "example": "https://tickets.example.com/bvo",
         },
     )
-    event_types = fields.List(
-        fields.String(validate=validate.Regexp(rf"{PATTERN}\Z", error="Use job.completed, job.* or *.")),
-        required=True,
-        validate=validate.Length(1, 100),
-        metadata={"description": "Types of events, or patterns such as job.*", "example": ["job.failed", "robot.*"]},
-    )
-    filters = fields.Dict(
-        keys=fields.String(validate=validate.Length(1, 200)),
-        validate=(validate.Length(max=20), _plain),
-        metadata={**SHOWN, "example": {"process.name": "Daily report"}},
-    )
+    event_types = EVENT_TYPES
+    filters = FILTERS
     headers = fields.Dict(
         keys=fields.String(validate=HEADER),
         values=fields.String(validate=VALUE),
@@ -79,8 +60,8 @@ class WebhookOut(Schema):
     id = fields.Integer()
     name = fields.String(metadata={"example": "Tickets"})
     url = fields.String(metadata={"example": "https://tickets.example.com/bvo"})
-    event_types = fields.List(fields.String(metadata={"example": "job.failed"}))
-    filters = fields.Dict(metadata={**SHOWN, "example": {"process.name": "Daily report"}})
+    event_types = EVENT_TYPES_OUT
+    filters = FILTERS_OUT
     headers = fields.Dict(metadata={"description": "Their values are not shown", "example": {"X-Team": "***"}})
     concurrency = fields.Integer(metadata={"example": 4})
     is_active = fields.Boolean()

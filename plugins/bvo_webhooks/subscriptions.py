@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -14,6 +14,7 @@ from bvo import event_log
 from bvo.database import db, transaction, utcnow
 from bvo.event_log import LoggedEvent
 from bvo_events.cloud_events import matches
+from bvo_events.wanted import fits
 from bvo_hookspecs import Event
 
 from .models import PENDING, Webhook, WebhookDelivery
@@ -54,7 +55,7 @@ def wants(webhook: Webhook, event: Event) -> bool:
     """Whether the webhook is told of this event. A test is for the webhook that is tested, whatever it wants."""
     if event.type == TESTED:
         return event.entity_id == str(webhook.id)
-    return matches(webhook.event_types, event.type) and _fits(webhook.filters, event)
+    return fits(webhook.event_types, webhook.filters, event)
 
 
 def begin_replay(webhook: Webhook, since: datetime) -> None:
@@ -84,21 +85,6 @@ def waiting(webhook_id: Any, subject: Any) -> tuple[ColumnElement[bool], ...]:
     """The conditions of what is to be sent to this webhook about this row."""
     mine = (WebhookDelivery.webhook_id == webhook_id, WebhookDelivery.subject == subject)
     return (*mine, WebhookDelivery.status == PENDING)
-
-
-def _fits(filters: Mapping[str, Any], event: Event) -> bool:
-    """Whether the row that the event tells of has, for each filter, the value or one of the values."""
-    row = event.after if event.after is not None else event.before or {}
-    return all(
-        _value(row, path) in (wanted if isinstance(wanted, list) else [wanted]) for path, wanted in filters.items()
-    )
-
-
-def _value(row: Any, path: str) -> Any:
-    """What stands at `process.name`; None where nothing does."""
-    for name in path.split("."):
-        row = row.get(name) if isinstance(row, Mapping) else None
-    return row
 
 
 def _add(pairs: Sequence[tuple[Webhook, Event]], changes: dict[str, Any]) -> None:

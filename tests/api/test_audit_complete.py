@@ -64,6 +64,7 @@ def test_every_route_that_changes_something_leaves_its_row(app: Flask, admin: Ap
     things(trail, admin)
     work(trail, admin)
     tools(trail, admin)
+    mail_notifications(trail, admin)
     webhooks(trail, app, admin)
     alerts(trail, app, admin)
     pages(trail, admin)
@@ -339,6 +340,17 @@ def alerts(trail: Trail, app: Flask, admin: Api) -> None:
     changed = admin.put(path, {"is_active": False})
     trail.step("PUT /api/alert-rules/<id>", changed, "alert.raised", "alert.resolved", "alert_rule.update")
     trail.step("DELETE /api/alert-rules/<id>", admin.delete(path), "alert_rule.delete")
+
+
+def mail_notifications(trail: Trail, admin: Api) -> None:
+    body = {"name": "Jobs", "recipients": ["ops@example.com"], "event_types": ["job.failed"]}
+    answer = admin.post("/api/mail-notifications", body)
+    made = trail.step("POST /api/mail-notifications", answer, "mail_notification.create")
+    path = f"/api/mail-notifications/{made['id']}"
+    changed = admin.put(path, {"digest_minutes": 60})
+    trail.step("PUT /api/mail-notifications/<id>", changed, "mail_notification.update")
+    trail.step("POST /api/mail-notifications/<id>/test", admin.post(f"{path}/test"), "mail_notification.tested")
+    trail.step("DELETE /api/mail-notifications/<id>", admin.delete(path), "mail_notification.delete")
 
 
 def pages(trail: Trail, admin: Api) -> None:

@@ -49,6 +49,7 @@ def one_of_each(admin: Api) -> dict[str, TestResponse]:
         "/api/api-tokens": {"name": "t", "scopes": ["jobs:view"]},
         "/api/webhooks": {"name": "w", "url": "https://example.com", "event_types": ["*"]},
         "/api/alert-rules": {"name": "a", "condition": "robot_offline"},
+        "/api/mail-notifications": {"name": "m", "recipients": ["ops@example.com"], "event_types": ["*"]},
         "/api/assets": {"name": "a", "type": "credential", "username": "bot", "password": "canary"},
     }
     answers = {path: admin.post(path, body) for path, body in bodies.items()}
@@ -75,6 +76,7 @@ def test_the_answer_to_a_change_bears_the_tag_of_the_row(admin: Api) -> None:
         "/api/assets": {"process_ids": [1]},
         "/api/webhooks": {"concurrency": 2},
         "/api/alert-rules": {"parameters": {"longer_than_minutes": 5}},
+        "/api/mail-notifications": {"digest_minutes": 60},
     }
     for path in one_of_each(admin):
         if (collection := path.rpartition("/")[0]) not in changes:

@@ -25,10 +25,12 @@ COMMON = "a password may be one of those that are tried first"
 UNKNOWN = "an id in the body may be that of no row"
 DEEP = "a page, times its size, may lie behind the rows that are counted"
 CONDITIONS = "a condition is one of a plugin, and its parameters are those that it wants"
+TEMPLATES = "a recipient is named once, in ASCII, and a template has to be one, which what is wanted fills in"
 URL = "a URL has to begin with http or https, and to name a host"
 LISTS = (
     *("access/roles", "access/users", "alert-rules", "alerts", "api-tokens", "assets", "audit", "jobs", "machines"),
-    *("packages", "processes", "queue-items", "queues", "robots", "sessions", "webhook-deliveries", "webhooks"),
+    *("mail-notifications", "packages", "processes", "queue-items", "queues", "robots", "sessions"),
+    *("webhook-deliveries", "webhooks"),
 )
 MAY_BE_REFUSED = {
     "POST /api/access/roles": "the artifacts are those of the plugins, each once",
@@ -44,6 +46,8 @@ MAY_BE_REFUSED = {
     "POST /api/auth/forgot": COMMON,
     "POST /api/auth/register": COMMON,
     "POST /api/auth/reset": COMMON,
+    "POST /api/mail-notifications": TEMPLATES,
+    "PUT /api/mail-notifications/{row_id}": TEMPLATES,
     "POST /api/packages/upload": "random bytes are no zip",
     "POST /api/processes": f"a script has to be one of the package; {UNKNOWN}",
     "PUT /api/processes/{row_id}": f"a script has to be one of the package; {UNKNOWN}",

@@ -152,7 +152,8 @@ def test_the_old_audit_log_becomes_part_of_the_event_log_and_back(
     assert read(LoggedEvent.id, LoggedEvent.before_data)[0][1] == {"status": "pending", "priority": 1}
     new = happen()
     assert kept() == [*old, (5, new.id, "wall.built")]
-    assert read(EventConsumer.name, EventConsumer.position) == [("emitter:reset_mail", 4), ("emitter:webhooks", 4)]
+    emitters = ("emitter:email", "emitter:reset_mail", "emitter:webhooks")
+    assert sorted(read(EventConsumer.name, EventConsumer.position)) == [(name, 4) for name in emitters]
 
     downgrade_to(monkeypatch, core="core_0006", audit="audit_0003")
     with db.engine.begin() as connection:

@@ -186,6 +186,7 @@ def _fill(admin: Api) -> Work:
         ("queue-items", {"queue_id": 1, "reference": "INV-1", "payload": [1]}),
         ("webhooks", {"name": "Tickets", "url": "https://example.com", "event_types": ["webhook.*"]}),
         ("alert-rules", {"name": "Silent robots", "condition": "robot_offline"}),
+        ("mail-notifications", {"name": "Jobs", "recipients": ["ops@example.com"], "event_types": ["job.failed"]}),
         ("api-tokens", {"name": "deployment", "scopes": ["jobs:view"]}),
         ("access/roles", {"name": "Nothing", "permissions": [{"artifact": "jobs", "can_view": True}]}),
         *(("access/users", {"username": f"user-{number}", "password": PASSWORD}) for number in range(1, ROWS + 1)),

@@ -32,6 +32,18 @@ class MailServer(socketserver.ThreadingTCPServer):
         self.received: list[EmailMessage] = []
         self.refusal = ""
         """What every recipient is refused with, e.g. `550 no such user`."""
+        self.refusals: dict[str, str] = {}
+        """What single recipients are refused with."""
+        self.text_refusal = ""
+        """What a mail is refused with when its text has come."""
+        self.reached: list[list[str]] = []
+        """Who got each mail, whatever its headers say."""
+        self.answering = threading.Event()
+        """Cleared, it takes connections and says nothing."""
+        self.answering.set()
+        self.acknowledging = threading.Event()
+        """Cleared, it takes mails and does not say that it has."""
+        self.acknowledging.set()
         self.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         if certificate:
             self.tls.load_cert_chain(certificate)
@@ -64,6 +76,8 @@ class _Session(socketserver.StreamRequestHandler):
     server: MailServer
 
     def handle(self) -> None:
+        self.recipients: list[str] = []
+        self.server.answering.wait()
         if self.server.security == "tls":
             self._encrypt()
         self._say("220 ready")
@@ -100,8 +114,12 @@ class _Session(socketserver.StreamRequestHandler):
     def _mail(self, _: str) -> None:
         self._say("250 ok")
 
-    def _rcpt(self, _: str) -> None:
-        self._say(self.server.refusal or "250 ok")
+    def _rcpt(self, to: str) -> None:
+        recipient = to.partition("<")[2].partition(">")[0]
+        refusal = self.server.refusal or self.server.refusals.get(recipient)
+        if not refusal:
+            self.recipients.append(recipient)
+        self._say(refusal or "250 ok")
 
     def _rset(self, _: str) -> None:
         self._say("250 ok")
@@ -109,7 +127,13 @@ class _Session(socketserver.StreamRequestHandler):
     def _data(self, _: str) -> None:
         self._say("354 go on")
         lines = iter(self.rfile.readline, b".\r\n")
-        self.server.received.append(message_from_bytes(b"".join(lines), policy=default))
+        text = b"".join(lines)
+        if self.server.text_refusal:
+            self._say(self.server.text_refusal)
+            return
+        self.server.received.append(message_from_bytes(text, policy=default))
+        self.server.reached.append(self.recipients)
+        self.server.acknowledging.wait()
         self._say("250 taken")
 
     def _say(self, line: str) -> None:
@@ -119,6 +143,12 @@ class _Session(socketserver.StreamRequestHandler):
         self.connection = self.server.tls.wrap_socket(self.connection, server_side=True)
         self.rfile = self.connection.makefile("rb")
         self.wfile = self.connection.makefile("wb", buffering=0)
+
+
+def text_of(message: EmailMessage) -> str:
+    """Its text, with the ends of lines that Python has."""
+    text: str = message.get_content()
+    return text.replace("\r\n", "\n")
 
 
 def make_certificate(path: Path) -> Path:

@@ -59,6 +59,8 @@ def fill(server: Server) -> None:
     call("POST", "/api/webhooks", json=hook)
     rule = {"name": "Failing jobs", "condition": "jobs_failed_in_a_row", "parameters": {"failures": 1}}
     call("POST", "/api/alert-rules", json=rule)
+    told = {"name": "Failed jobs", "recipients": ["ops@example.com"], "event_types": ["job.failed", "robot.offline"]}
+    call("POST", "/api/mail-notifications", json=told)
     call("POST", "/api/queues", json={"name": "orders"})
     for number in range(8):
         item = {"queue_name": "orders", "payload": {"order": number}, "reference": f"ORD-{number:04}"}

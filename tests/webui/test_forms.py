@@ -52,6 +52,8 @@ def some_of_everything(admin: Api) -> None:
     admin.ok(admin.post("/api/access/roles", {"name": "Operator"}))
     hook = {"name": "Tickets", "url": "https://example.com", "event_types": ["webhook.*"]}
     admin.ok(admin.post("/api/webhooks", hook))
+    told = {"name": "Failed jobs", "recipients": ["ops@example.com"], "event_types": ["job.failed"]}
+    admin.ok(admin.post("/api/mail-notifications", told))
     Mover(admin.client.application).plan()
     an_alert(admin)
 

@@ -107,6 +107,8 @@ def test_every_entity_type_has_a_list_and_a_detail_page(app: Flask, admin: Api, 
     admin.ok(admin.post("/api/api-tokens", {"name": "ci", "scopes": ["jobs:view"]}))
     hook = {"name": "Tickets", "url": "https://example.com", "event_types": ["webhook.*"]}
     admin.ok(admin.post("/api/webhooks", hook))
+    told = {"name": "Failed jobs", "recipients": ["ops@example.com"], "event_types": ["job.failed"]}
+    admin.ok(admin.post("/api/mail-notifications", told))
     Mover(app).plan()
     an_alert(admin)
     for entity in app.extensions["bvo"].of(EntityType).values():

@@ -16,8 +16,8 @@ ACRONYMS = "api id ip json mfa os sdk smtp starttls tls url"
 SPELLINGS = {word: word.upper() for word in ACRONYMS.split()}
 SPELLINGS |= {"email": "E-mail", "username": "user name", "sha256": "SHA-256"}
 TONES = {
-    "good": "completed succeeded success successful online active enabled ok healthy delivered ready available loaded"
-    " resolved",
+    "good": "completed succeeded success successful online active enabled ok healthy delivered sent ready available"
+    " loaded resolved",
     "bad": "failed error errored lost unhealthy expired rejected crashed dead timed_out",
     "busy": "running in_progress busy claimed starting delivering working processing canceling cancelling",
     "wait": "pending new queued scheduled waiting retrying paused draining open",
