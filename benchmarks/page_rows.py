@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, Table, func, insert, select, text
 
 from bvo.database import utcnow
 from bvo_access.models import User
+from bvo_alerts.models import RESOLVED, Alert, AlertRule
 from bvo_assets.models import Asset
 from bvo_email.models import MailNotification
 from bvo_jobs.models import Artifact, Job, LogChunk, LostAttempt
@@ -23,6 +24,7 @@ from bvo_queues.models import Queue
 from bvo_webhooks.models import Webhook
 
 PROCESSES, ROBOTS, QUEUES, WEBHOOKS, OTHERS = 20, 50, 5, 3, 120
+RULES = range(1, 4)
 MAILED = 50
 """Events of one mail."""
 MONTH_SECONDS = 30 * 24 * 3600
@@ -134,6 +136,16 @@ def _base(connection: Connection) -> None:
     _add(connection, Machine, [{"name": f"host-{number}", "mode": "runner"} for number in others])
     _add(connection, Asset, [{"name": f"limit-{number}", "type": "int", "plain_value": "42"} for number in others])
     _add(connection, User, [{"username": f"person-{number}"} for number in others])
+    _alerts(connection)
+
+
+def _alerts(connection: Connection) -> None:
+    rules = [{"name": f"rule-{number}", "condition": "robot_offline", "parameters": {}} for number in RULES]
+    _add(connection, AlertRule, rules)
+    alert = {"subject_name": "robot-1", "message": "robot-1 is offline.", "raised_at": utcnow()}
+    for ended in ({}, {"status": RESOLVED, "resolved_at": utcnow()}):
+        subjects = [f"robot/{number}" for number in range(OTHERS)]
+        _add(connection, Alert, [{**alert, **ended, "rule_id": 1, "subject": subject} for subject in subjects])
 
 
 def _output(connection: Connection, job_id: int) -> None:

@@ -11,9 +11,11 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Protocol
 
+from flask import current_app
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
@@ -39,6 +41,8 @@ WAITING_FOR = text(
     " AND waitstart < clock_timestamp() - make_interval(secs => :seconds) AND pg_blocking_pids(pid)"
     " && ARRAY(SELECT pid FROM pg_stat_activity WHERE application_name = :name))"
 )
+SERVED = "bvo_served"
+"""Where an app has the names of the plugins that its worker serves; None: all."""
 LOOK_SECONDS = 0.5
 FROZEN_SECONDS = 10.0
 """So long the plugin may let no other thread run, e.g. in a search by a regular expression that never ends."""
@@ -46,11 +50,17 @@ FROZEN_SECONDS = 10.0
 
 def divided() -> tuple[set[str], list[str]]:
     """The names of plugins that share a worker process, with the core's; and those that have one each."""
-    owners = [
-        plugin for kind in (AuditSink, WebhookEmitter, PeriodicTask) for plugin, _ in registry.current().every(kind)
-    ]
+    known = registry.current()
+    called = {task.calls for task in known.of(PeriodicTask).values() if task.calls}
+    owners = [plugin for kind in (AuditSink, WebhookEmitter, PeriodicTask, *called) for plugin, _ in known.every(kind)]
     shared = {plugin.name for plugin in owners if plugin.builtin}
     return shared | {CORE.name}, sorted({plugin.name for plugin in owners} - shared)
+
+
+def serves(plugin: str) -> bool:
+    """Whether it is for this process to call what the plugin gives; True where it serves all of them."""
+    served: Collection[str] | None = current_app.extensions.get(SERVED)
+    return served is None or plugin in served
 
 
 class Watchdog(threading.Thread):

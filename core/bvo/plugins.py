@@ -38,6 +38,7 @@ BUILTINS = (
     "bvo_events",
     "bvo_webhooks",
     "bvo_email",
+    "bvo_alerts",
     "bvo_redis",
     "bvo_audit_file",
     "bvo_syslog",

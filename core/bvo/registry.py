@@ -28,6 +28,7 @@ RECORDS: dict[str, type[Any]] = {
     "package_stores": hooks.PackageStore,
     "stored_blobs": hooks.StoredBlobs,
     "webhook_emitters": hooks.WebhookEmitter,
+    "alert_conditions": hooks.AlertCondition,
     "periodic_tasks": hooks.PeriodicTask,
     "health_checks": hooks.HealthCheck,
     "start_checks": hooks.StartCheck,

@@ -15,7 +15,7 @@ from flask import Flask
 
 from bvo_hookspecs import PeriodicTask, PluginInfo
 
-from . import clock, consumers, delivery, idempotency_keys, logs, registry, session_store, throttle
+from . import clock, consumers, delivery, idempotency_keys, isolation, logs, registry, session_store, throttle
 from .consumers import Consumer
 from .event_log import Horizon
 from .observers import ObserverFailed, Observers
@@ -58,15 +58,15 @@ class Worker:
 
     def __init__(self, app: Flask, plugins: Collection[str] | None = None) -> None:
         self._app = app
+        app.extensions[isolation.SERVED] = plugins
         self._stopped = False
         self.observers, self._horizon = Observers(), Horizon()
         now = time.monotonic()
         with app.app_context():
             contributed, everyone = registry.current().every(PeriodicTask), consumers.present()
-        tasks = [(CORE.info, task) for task in CORE_TASKS] + [(plugin.info, task) for plugin, task in contributed]
-        self._scheduled = [
-            _Scheduled(plugin, task, now) for plugin, task in tasks if plugins is None or plugin.name in plugins
-        ]
+            tasks = [(CORE.info, task) for task in CORE_TASKS] + [(plugin.info, task) for plugin, task in contributed]
+            mine = [(plugin, task) for plugin, task in tasks if plugins is None or _owners(plugin, task) & set(plugins)]
+        self._scheduled = [_Scheduled(plugin, task, now) for plugin, task in mine]
         self._consumers = [consumer for consumer in everyone if plugins is None or consumer.plugin.name in plugins]
 
     def stop(self) -> None:
@@ -140,3 +140,9 @@ class Worker:
         except ObserverFailed:
             return False
         return True
+
+
+def _owners(plugin: PluginInfo, task: PeriodicTask) -> set[str]:
+    """The names of the plugins in whose worker processes the task runs: its own, and those whose records it calls."""
+    called = registry.current().every(task.calls) if task.calls else []
+    return {plugin.name, *(owner.name for owner, _ in called)}

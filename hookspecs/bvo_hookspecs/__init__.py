@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pluggy
 
+from .alerts import AlertCondition, Finding
 from .commands import CliCommand
 from .entities import Action, EntityType, Filter
 from .events import AuditSink, Event, EventType, WebhookEmitter
@@ -22,6 +23,7 @@ hookimpl = pluggy.HookimplMarker("bvo")
 
 __all__ = [
     "Action",
+    "AlertCondition",
     "Artifact",
     "AsgiMiddleware",
     "AuditSink",
@@ -35,6 +37,7 @@ __all__ = [
     "Event",
     "EventType",
     "Filter",
+    "Finding",
     "HealthCheck",
     "NavItem",
     "PackageStore",

@@ -21,3 +21,9 @@ def check_event_name(record: object, value: str) -> None:
     """Raise ValueError unless `value` is what an event is about, a dot, and what happened: `job.completed`."""
     if not isinstance(value, str) or not _EVENT.fullmatch(value):
         raise ValueError(f"{type(record).__name__}.name is {value!r}: use a form like job.completed")
+
+
+def check_text(record: object, value: str, field: str, most: int) -> None:
+    """Raise ValueError unless `value` is a text that is not empty and has at most so many characters."""
+    if not isinstance(value, str) or not 0 < len(value) <= most:
+        raise ValueError(f"{type(record).__name__}.{field} is {value!r:.100}: give a text of 1 to {most} characters")

@@ -19,12 +19,16 @@ class PeriodicTask:
 
     A task that ends what has expired gives `after_jump`: what runs instead for a few seconds where the server's wall
     clock was set forth or back. It counts anew from now on; it may run more than once, and in several workers.
+
+    A task that calls what other plugins give names the kind of record in `calls`. It then runs in the worker processes
+    of those plugins, too, and asks `bvo.isolation.serves` whose records it may call there: one that hangs is alone.
     """
 
     name: str
     every: timedelta
     run: Callable[[], None]
     after_jump: Callable[[], None] | None = None
+    calls: type[Any] | None = None
 
     def __post_init__(self) -> None:
         check_name(self, self.name)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flask import Blueprint
 
     from . import (
+        AlertCondition,
         Artifact,
         AsgiMiddleware,
         AuditSink,
@@ -117,6 +118,11 @@ def stored_blobs() -> Iterable[StoredBlobs]:  # type: ignore[empty-body]
 @hookspec
 def webhook_emitters() -> Iterable[WebhookEmitter]:  # type: ignore[empty-body]
     """Add ways to hand events to other systems. Observers: a failing one is tried again and slows nobody."""
+
+
+@hookspec
+def alert_conditions() -> Iterable[AlertCondition]:  # type: ignore[empty-body]
+    """Add what the rules of alerts may watch. Observers: where one fails, its alerts stay as they are."""
 
 
 # --- operation

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bvo_hookspecs import (
+    AlertCondition,
     DashboardCard,
     DetailPanel,
     EntityType,
@@ -58,6 +59,13 @@ def settings_groups() -> Iterable[SettingsGroup]:
     from .limits import GROUP
 
     return [GROUP]
+
+
+@hookimpl
+def alert_conditions() -> Iterable[AlertCondition]:
+    from .alerts import CONDITIONS
+
+    return CONDITIONS
 
 
 @hookimpl

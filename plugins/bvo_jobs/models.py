@@ -39,6 +39,7 @@ class Job(Base, Leased):
         _partial("ix_jobs_lease", "lease_expires_at", where="status = 'running'"),
         _partial("ix_jobs_deadline", "deadline_at", where="status = 'running' AND deadline_at IS NOT NULL"),
         _partial("ix_jobs_running_process", "process_id", where="status = 'running'"),
+        _partial("ix_jobs_decided", "process_id", "finished_at", "status", where="status IN ('completed', 'failed')"),
         Index("ix_jobs_status", "status", "id"),
         Index("ix_jobs_process", "process_id", "id"),
         Index("ix_jobs_robot", "robot_id", "id"),

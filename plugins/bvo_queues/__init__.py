@@ -6,7 +6,16 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bvo_hookspecs import DashboardCard, DetailPanel, EntityType, EventType, PeriodicTask, PluginInfo, hookimpl
+from bvo_hookspecs import (
+    AlertCondition,
+    DashboardCard,
+    DetailPanel,
+    EntityType,
+    EventType,
+    PeriodicTask,
+    PluginInfo,
+    hookimpl,
+)
 
 if TYPE_CHECKING:
     from flask import Blueprint
@@ -37,6 +46,13 @@ def blueprints() -> Iterable[Blueprint]:
     from .pages import pages
 
     return [bulk, jobs, pages]
+
+
+@hookimpl
+def alert_conditions() -> Iterable[AlertCondition]:
+    from .alerts import CONDITION
+
+    return [CONDITION]
 
 
 @hookimpl

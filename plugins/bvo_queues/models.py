@@ -49,6 +49,7 @@ class QueueItem(Base, Timestamps, Leased):
     __tablename__ = "queue_items"
     __table_args__ = (
         _partial("ix_queue_items_ready", "queue_id", "rank", "id", where="status = 'new' AND available_at IS NULL"),
+        _partial("ix_queue_items_since", "queue_id", "updated_at", where="status = 'new' AND available_at IS NULL"),
         _partial("ix_queue_items_waiting", "available_at", where="status = 'new' AND available_at IS NOT NULL"),
         _partial("ix_queue_items_job", "job_id", where="status = 'in_progress'"),
         _partial("ix_queue_items_deadline", "deadline_at", where=f"{OPEN_STATES} AND deadline_at IS NOT NULL"),

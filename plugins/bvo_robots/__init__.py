@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from bvo_hookspecs import (
+    AlertCondition,
     AuthProvider,
     DashboardCard,
     DetailPanel,
@@ -43,6 +44,13 @@ def auth_providers() -> Iterable[AuthProvider]:
     from .service import authenticate
 
     return [AuthProvider(name="robot_token", authenticate=authenticate)]
+
+
+@hookimpl
+def alert_conditions() -> Iterable[AlertCondition]:
+    from .alerts import CONDITION
+
+    return [CONDITION]
 
 
 @hookimpl

@@ -17,6 +17,7 @@ from support.browser import Browser
 from support.hooks import Mover
 from support.smtp import MailServer
 from support.state import State
+from support.watch import judge, silent
 from support.work import claim
 
 SILENT = {
@@ -65,6 +66,7 @@ def test_every_route_that_changes_something_leaves_its_row(app: Flask, admin: Ap
     tools(trail, admin)
     mail_notifications(trail, admin)
     webhooks(trail, app, admin)
+    alerts(trail, app, admin)
     pages(trail, admin)
     assert trail.called == {
         f"{method} {re.sub(r'<int:row_id>', '<id>', rule.rule)}"
@@ -327,6 +329,19 @@ def webhooks(trail: Trail, app: Flask, admin: Api) -> None:
     admin.ok(admin.post("/api/webhooks", body))
 
 
+def alerts(trail: Trail, app: Flask, admin: Api) -> None:
+    """What the rule raises is told of where nobody calls."""
+    silent(app, admin, "silent")
+    body = {"name": "Silent robots", "condition": "robot_offline"}
+    answer = admin.post("/api/alert-rules", body)
+    made = trail.step("POST /api/alert-rules", answer, "webhook.create", "robot.create", "alert_rule.create")
+    path = f"/api/alert-rules/{made['id']}"
+    judge(app)
+    changed = admin.put(path, {"is_active": False})
+    trail.step("PUT /api/alert-rules/<id>", changed, "alert.raised", "alert.resolved", "alert_rule.update")
+    trail.step("DELETE /api/alert-rules/<id>", admin.delete(path), "alert_rule.delete")
+
+
 def mail_notifications(trail: Trail, admin: Api) -> None:
     body = {"name": "Jobs", "recipients": ["ops@example.com"], "event_types": ["job.failed"]}
     answer = admin.post("/api/mail-notifications", body)
@@ -341,7 +356,7 @@ def mail_notifications(trail: Trail, admin: Api) -> None:
 def pages(trail: Trail, admin: Api) -> None:
     browser = admin.client
     answer = browser.post("/ui/login", data={"username": "admin", "password": "admin123"})
-    trail.step("POST /ui/login", answer, "webhook.create", "auth.login")
+    trail.step("POST /ui/login", answer, "auth.login")
     job = admin.a_job(admin.ok(admin.get("/api/processes"))[0])
     found = re.search(r'name="csrf_token" value="([^"]+)"', browser.get(f"/ui/jobs/{job['id']}").text)
     assert found

@@ -48,6 +48,7 @@ def one_of_each(admin: Api) -> dict[str, TestResponse]:
         "/api/queue-items": {"queue_name": "q", "payload": {"n": 1}},
         "/api/api-tokens": {"name": "t", "scopes": ["jobs:view"]},
         "/api/webhooks": {"name": "w", "url": "https://example.com", "event_types": ["*"]},
+        "/api/alert-rules": {"name": "a", "condition": "robot_offline"},
         "/api/mail-notifications": {"name": "m", "recipients": ["ops@example.com"], "event_types": ["*"]},
         "/api/assets": {"name": "a", "type": "credential", "username": "bot", "password": "canary"},
     }
@@ -74,6 +75,7 @@ def test_the_answer_to_a_change_bears_the_tag_of_the_row(admin: Api) -> None:
         "/api/queue-items": {"priority": 3},
         "/api/assets": {"process_ids": [1]},
         "/api/webhooks": {"concurrency": 2},
+        "/api/alert-rules": {"parameters": {"longer_than_minutes": 5}},
         "/api/mail-notifications": {"digest_minutes": 60},
     }
     for path in one_of_each(admin):

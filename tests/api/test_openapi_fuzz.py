@@ -24,21 +24,13 @@ EXAMPLES = 10
 COMMON = "a password may be one of those that are tried first"
 UNKNOWN = "an id in the body may be that of no row"
 DEEP = "a page, times its size, may lie behind the rows that are counted"
+CONDITIONS = "a condition is one of a plugin, and its parameters are those that it wants"
 TEMPLATES = "a recipient is named once, in ASCII, and a template has to be one, which what is wanted fills in"
 URL = "a URL has to begin with http or https, and to name a host"
 LISTS = (
-    *("access/roles", "access/users", "api-tokens", "assets", "audit", "jobs", "machines"),
-    *(
-        "mail-notifications",
-        "packages",
-        "processes",
-        "queue-items",
-        "queues",
-        "robots",
-        "sessions",
-        "webhook-deliveries",
-        "webhooks",
-    ),
+    *("access/roles", "access/users", "alert-rules", "alerts", "api-tokens", "assets", "audit", "jobs", "machines"),
+    *("mail-notifications", "packages", "processes", "queue-items", "queues", "robots", "sessions"),
+    *("webhook-deliveries", "webhooks"),
 )
 MAY_BE_REFUSED = {
     "POST /api/access/roles": "the artifacts are those of the plugins, each once",
@@ -46,6 +38,8 @@ MAY_BE_REFUSED = {
     "POST /api/access/users": COMMON,
     "PUT /api/access/users/{row_id}": COMMON,
     "POST /api/access/users/{row_id}/roles": UNKNOWN,
+    "POST /api/alert-rules": f"{CONDITIONS}; {UNKNOWN}",
+    "PUT /api/alert-rules/{row_id}": f"{CONDITIONS}; {UNKNOWN}",
     "POST /api/api-tokens": f"the scopes are permissions that there are; {UNKNOWN}",
     "POST /api/assets": f"a value has to fit the asset's type; {UNKNOWN}",
     "PUT /api/assets/{row_id}": f"a type can't change, and a value has to fit it; {UNKNOWN}",

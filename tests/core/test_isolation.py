@@ -13,13 +13,15 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from marshmallow import Schema
 from sqlalchemy import create_engine, text
 
 from bvo import isolation
 from bvo.database import db, transaction
 from bvo.isolation import Watchdog
 from bvo.observers import Observers
-from bvo_hookspecs import AuditSink, PeriodicTask, PluginInfo, WebhookEmitter
+from bvo.worker import Worker
+from bvo_hookspecs import AlertCondition, AuditSink, PeriodicTask, PluginInfo, WebhookEmitter
 from support.plugins import Site
 
 ACME = PluginInfo(name="acme", summary="")
@@ -48,11 +50,31 @@ def test_each_plugin_that_is_not_built_in_and_does_something_has_a_process(
     site.plug("b", periodic_tasks=[PeriodicTask(name="work", every=timedelta(hours=1), run=nothing)])
     site.plug("a", audit_sinks=[AuditSink(name="a", write=nothing)], webhook_emitters=[])
     site.plug("c", webhook_emitters=[WebhookEmitter(name="c", deliver=nothing)])
+    condition = AlertCondition(name="leak", label="Leak", help="Water.", parameters=Schema, find=lambda *_: ())
+    site.plug("d", alert_conditions=[condition])
     site.plug("idle")
     with sqlite_app().app_context():
         shared, others = isolation.divided()
-    assert others == ["a", "b", "c"]
+    assert others == ["a", "b", "c", "d"]
     assert {"core", "webhooks", "jobs"} <= shared
+
+
+def test_a_task_that_calls_what_others_give_runs_beside_each_of_them(
+    site: Site, sqlite_app: Callable[..., Flask]
+) -> None:
+    served: list[tuple[bool, bool]] = []
+
+    def ask() -> None:
+        served.append((isolation.serves("a"), isolation.serves("b")))
+
+    task = PeriodicTask(name="ask", every=timedelta(hours=1), run=ask, calls=AuditSink)
+    site.plug("asking", periodic_tasks=[task])
+    for name in ("a", "b"):
+        site.plug(name, audit_sinks=[AuditSink(name=name, write=nothing)])
+    app = sqlite_app()
+    for plugins in ({"a"}, {"b"}, {"asking"}, {"jobs"}, None):
+        Worker(app, plugins)._run_due()
+    assert served == [(True, False), (False, True), (False, False), (True, True)]
 
 
 def test_all_is_well_where_calls_come_back(watched: tuple[Watchdog, Observers]) -> None:

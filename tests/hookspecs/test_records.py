@@ -24,6 +24,7 @@ def nothing(*_: Any) -> None:
 
 VALID: dict[type[Any], dict[str, Any]] = {
     hooks.Action: {"name": "paint", "label": "Paint"},
+    hooks.AlertCondition: {"name": "leak", "label": "Leak", "help": "Water.", "parameters": object, "find": nothing},
     hooks.Artifact: {"name": "walls", "label": "Walls"},
     hooks.AsgiMiddleware: {"name": "fast", "wrap": nothing},
     hooks.AuditSink: {"name": "file", "write": nothing},
@@ -35,6 +36,7 @@ VALID: dict[type[Any], dict[str, Any]] = {
     hooks.EntityType: {field.name: getattr(THING, field.name) for field in fields(THING)},
     hooks.EventType: {"name": "wall.built", "help": "A wall was built."},
     hooks.Filter: {"name": "colour", "field": None, "apply": nothing},
+    hooks.Finding: {"subject": "wall/1", "name": "Tower", "message": "It leaks."},
     hooks.HealthCheck: {"name": "roof", "check": nothing},
     hooks.NavItem: {"name": "walls", "label": "Walls"},
     hooks.PackageStore: {"name": "folder", "connect": nothing},
@@ -48,6 +50,7 @@ VALID: dict[type[Any], dict[str, Any]] = {
     hooks.WebhookEmitter: {"name": "http", "deliver": nothing},
 }
 NO_EVENTS: tuple[Any, ...] = ("job", "job.", ".done", "Job.done", "job.done.now", "job done", "job-x.done", 7)
+NAMED_OTHERWISE = (hooks.CliCommand, hooks.EventType, hooks.Finding)
 NAMED_BY_OTHERS = {hooks.Principal, hooks.Event}
 """Records that the core makes: their names are those of people and of rows."""
 
@@ -65,7 +68,7 @@ def test_a_record_can_not_be_changed(kind: type[Any]) -> None:
 
 @pytest.mark.parametrize("name", ["", "Wall", "wall-e", "1wall", "wände", "a b", None])
 @pytest.mark.parametrize(
-    "kind", [kind for kind in VALID if kind not in (hooks.CliCommand, hooks.EventType)], ids=lambda kind: kind.__name__
+    "kind", [kind for kind in VALID if kind not in NAMED_OTHERWISE], ids=lambda kind: kind.__name__
 )
 def test_a_name_is_a_lower_case_identifier(kind: type[Any], name: Any) -> None:
     with pytest.raises(ValueError, match=rf"{kind.__name__}\.name is .*: use lower-case letters"):
@@ -76,6 +79,7 @@ def test_a_name_is_a_lower_case_identifier(kind: type[Any], name: Any) -> None:
     ("kind", "values", "message"),
     [
         (hooks.Action, {"operation": "paint"}, "operation 'paint' is none of view, create, edit, delete"),
+        (hooks.AlertCondition, {"label": ""}, r"AlertCondition\.label is ''"),
         (hooks.AuthProvider, {"login": None}, "needs `authenticate`, `login`, or `login_page`"),
         (hooks.AuthProvider, {"login_page": "/saml"}, "a `login_page` that begins with /, and a `label`"),
         (hooks.AuthProvider, {"login_page": "https://x", "label": "X"}, "a `login_page` that begins with /"),
@@ -88,6 +92,8 @@ def test_a_name_is_a_lower_case_identifier(kind: type[Any], name: Any) -> None:
         (hooks.EntityType, {"actions": (hooks.Action(name="burn", label=""),)}, "its service has no method burn"),
         *((hooks.EventType, {"name": name}, "use a form like job") for name in NO_EVENTS),
         (hooks.EventType, {"help": ""}, "'wall.built' needs a help text"),
+        (hooks.Finding, {"subject": "x" * 201}, "give a text of 1 to 200 characters"),
+        (hooks.Finding, {"message": None}, r"Finding\.message is None"),
         (hooks.PeriodicTask, {"every": timedelta(0)}, "at least 0.1 s is needed"),
         (hooks.PluginInfo, {"requires": ("Jobs",)}, r"PluginInfo\.requires is 'Jobs'"),
         (hooks.Setting, {"help": ""}, "'colour' needs a help text"),

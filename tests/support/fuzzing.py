@@ -26,6 +26,7 @@ from bvo_hookspecs import Principal
 from support.api import Api
 from support.databases import Databases
 from support.hooks import Mover
+from support.watch import judge, silent
 from support.work import Work
 
 ROWS = 4
@@ -184,12 +185,15 @@ def _fill(admin: Api) -> Work:
         ("queues", {"name": "empty"}),
         ("queue-items", {"queue_id": 1, "reference": "INV-1", "payload": [1]}),
         ("webhooks", {"name": "Tickets", "url": "https://example.com", "event_types": ["webhook.*"]}),
+        ("alert-rules", {"name": "Silent robots", "condition": "robot_offline"}),
         ("mail-notifications", {"name": "Jobs", "recipients": ["ops@example.com"], "event_types": ["job.failed"]}),
         ("api-tokens", {"name": "deployment", "scopes": ["jobs:view"]}),
         ("access/roles", {"name": "Nothing", "permissions": [{"artifact": "jobs", "can_view": True}]}),
         *(("access/users", {"username": f"user-{number}", "password": PASSWORD}) for number in range(1, ROWS + 1)),
     ):
         admin.ok(admin.post(f"/api/{path}", body))
+    silent(admin.client.application, admin, "silent")
+    judge(admin.client.application)
     Mover(admin.client.application).plan()  # a delivery of the webhook's own creation
     return work
 

@@ -13,6 +13,7 @@ from bvo import create_app
 from bvo_hookspecs import EntityType
 from support.api import zipped
 from support.servers import Server
+from support.watch import wait_until
 
 PARTS = re.compile(
     r"/ui/(static/|cards|palette|<entity>/(rows|suggestions|export\.csv|<int:row_id>/(head|live|panels)))"
@@ -56,6 +57,8 @@ def fill(server: Server) -> None:
     _work(server, {"X-Robot-Token": robot["api_token"], "Authorization": ""})
     hook = {"name": "Tickets", "url": "http://127.0.0.1:9/bvo", "event_types": ["queue.*"]}
     call("POST", "/api/webhooks", json=hook)
+    rule = {"name": "Failing jobs", "condition": "jobs_failed_in_a_row", "parameters": {"failures": 1}}
+    call("POST", "/api/alert-rules", json=rule)
     told = {"name": "Failed jobs", "recipients": ["ops@example.com"], "event_types": ["job.failed", "robot.offline"]}
     call("POST", "/api/mail-notifications", json=told)
     call("POST", "/api/queues", json={"name": "orders"})
@@ -66,6 +69,7 @@ def fill(server: Server) -> None:
     call("POST", "/api/assets", json={"name": "password", "type": "secret", "value": "opensesame"})
     call("POST", "/api/access/users", json={"username": "dana", "password": "correct horse"})
     call("POST", "/api/api-tokens", json={"name": "ci", "scopes": ["jobs:view"]})
+    wait_until(lambda: bool(call("GET", "/api/alerts")))  # the worker judges the rule
 
 
 def _work(server: Server, robot: dict[str, str]) -> None:

@@ -61,7 +61,8 @@ def test_the_command_of_each_empty_list_makes_the_first_row(admin: Api, signed_i
     package = commands(signed_in.get("/ui/packages/").text)
     assert words(package["pack"])[-2:] == ["report_1.0.0.zip", "report/main.py"]
     assert call(admin, package["package"], (zipped({"main.py": ""}), "report_1.0.0.zip"))["name"] == "report"
-    for path in ("processes", "jobs", "queues", "queue-items", "assets", "machines", "webhooks", "mail-notifications"):
+    first = ("processes", "jobs", "queues", "queue-items", "assets", "machines")
+    for path in (*first, "webhooks", "mail-notifications", "alert-rules"):
         page = signed_in.get(f"/ui/{path}/").text
         name = "item" if path == "queue-items" else app.extensions["bvo"].of(EntityType)[_name(path)].name
         assert call(admin, commands(page)[name])["id"] == 1, path

@@ -18,6 +18,7 @@ from support.api import Api
 from support.browser import Browser, Sheet
 from support.hooks import Mover
 from support.state import State
+from support.watch import an_alert
 
 
 @pytest.fixture
@@ -54,6 +55,7 @@ def some_of_everything(admin: Api) -> None:
     told = {"name": "Failed jobs", "recipients": ["ops@example.com"], "event_types": ["job.failed"]}
     admin.ok(admin.post("/api/mail-notifications", told))
     Mover(admin.client.application).plan()
+    an_alert(admin)
 
 
 def test_what_a_service_can_do_has_a_form_and_a_way_to_it(app: Flask, admin: Api, signed_in: Browser) -> None:

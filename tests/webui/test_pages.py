@@ -17,6 +17,7 @@ from bvo_hookspecs import AuthProvider, DashboardCard, DetailPanel, EntityType
 from support.api import Api
 from support.browser import HTML, Browser
 from support.hooks import Mover
+from support.watch import an_alert
 
 
 def template(app: Flask, name: str, text: str) -> None:
@@ -109,6 +110,7 @@ def test_every_entity_type_has_a_list_and_a_detail_page(app: Flask, admin: Api, 
     told = {"name": "Failed jobs", "recipients": ["ops@example.com"], "event_types": ["job.failed"]}
     admin.ok(admin.post("/api/mail-notifications", told))
     Mover(app).plan()
+    an_alert(admin)
     for entity in app.extensions["bvo"].of(EntityType).values():
         path = f"/ui/{entity.plural.replace('_', '-')}/"
         page = signed_in.get(path).text

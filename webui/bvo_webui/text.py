@@ -17,10 +17,10 @@ SPELLINGS = {word: word.upper() for word in ACRONYMS.split()}
 SPELLINGS |= {"email": "E-mail", "username": "user name", "sha256": "SHA-256"}
 TONES = {
     "good": "completed succeeded success successful online active enabled ok healthy delivered sent ready available"
-    " loaded",
+    " loaded resolved",
     "bad": "failed error errored lost unhealthy expired rejected crashed dead timed_out",
     "busy": "running in_progress busy claimed starting delivering working processing canceling cancelling",
-    "wait": "pending new queued scheduled waiting retrying paused draining",
+    "wait": "pending new queued scheduled waiting retrying paused draining open",
 }
 """The colour of a state, by its name. Every other one (canceled, offline, disabled, …) is neutral."""
 

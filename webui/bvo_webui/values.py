@@ -156,12 +156,15 @@ def _list_kind(items: Sequence[Any]) -> Kind:
 
 
 def _nested(name: str, label: str, field: fields.Field[Any] | None, value: Mapping[str, Any]) -> Value:
-    """Another entity, by its name and with a link to it for those who may see it; anything else is a tree."""
+    """Another entity, by its name and with a link to it for those who may see it; anything else is a tree.
+
+    The field has its name, or its read schema, or a shorter one that the read schema adds to.
+    """
     if "id" not in value:
         return Value(name, label, "tree", value)
     schema = type(field.schema) if isinstance(field, fields.Nested) else None
     for entity in registry.current().of(EntityType).values():
-        if entity.name == name or entity.read_schema is schema:
+        if entity.name == name or (schema and issubclass(entity.read_schema, schema)):
             text = name_of(value) or f"#{value['id']}"
             return Value(name, label, "link", text, _visible_url(entity, value["id"]))
     return Value(name, label, "tree", value)

@@ -7,6 +7,7 @@ from .filters import equals, everything, flag, period, point_in_time, search
 from .names import name_of
 from .orders import MAX_ID, Order, order_of
 from .query import MAX_COUNT, Page, bare, fetch_page, find, offset, scoped
+from .references import Reference
 from .routes import ROW, blueprints, paging_headers, query_schema, refuse_huge_ids
 from .service import Creates, Deletes, Service, Updates, refuse_when_creating
 from .slices import Slice, cut, every_row, first, sortable
@@ -20,6 +21,7 @@ __all__ = [
     "Forgiving",
     "Order",
     "Page",
+    "Reference",
     "Service",
     "Slice",
     "Updates",

@@ -70,7 +70,7 @@ def _control(
     required = asked.required and kind != "checkbox"
     plain = Control(name=f"{prefix}{key}", key=key, field=asked, kind=kind, required=required)
     plain = replace(plain, attributes=attributes_of(asked, kind), **cast(Any, words_of(asked, key, kind)))
-    if entity := rows.referred(model, asked.attribute or key):
+    if entity := rows.referred(model, asked, asked.attribute or key):
         return _reference(plain, entity)
     if choices := choices_of(asked):
         return _choice(plain, choices)

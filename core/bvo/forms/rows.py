@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields
 from sqlalchemy import inspect
 from werkzeug.exceptions import NotFound
 
 from bvo import access, registry
 from bvo.database import db
-from bvo.entities import MAX_ID, fetch_page, find, scoped
+from bvo.entities import MAX_ID, Reference, fetch_page, find, scoped
 from bvo.entities.names import NAMES
 from bvo_hookspecs import EntityType
 
@@ -24,8 +24,11 @@ SUGGESTIONS = 20
 NUMBER = re.compile(r"(?:.*#)?(\d{1,10})")
 
 
-def referred(model: type[Any] | None, name: str) -> EntityType | None:
-    """The type of the rows to which a column refers, by its foreign key; or `role_ids`, by its relationship."""
+def referred(model: type[Any] | None, asked: fields.Field[Any], name: str) -> EntityType | None:
+    """The type of the rows to which a field refers: a Reference says it itself, a column by its foreign key, and
+    `role_ids` by its relationship."""
+    if isinstance(asked, Reference):
+        return registry.current().get(EntityType, asked.refers_to)
     if model is None:
         return None
     known = registry.current().of(EntityType).values()
