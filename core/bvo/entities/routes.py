@@ -123,7 +123,8 @@ def _create(blueprint: Blueprint, entity: EntityType, service: Any) -> View:
     def view(data: dict[str, Any]) -> Any:
         return answer(entity, service.create(data), 201)
 
-    view.__doc__ = f"Create a {entity.label.lower()}"
+    label = entity.label.lower()
+    view.__doc__ = f"Create {'an' if label[0] in 'aeio' else 'a'} {label}"
     return view
 
 
