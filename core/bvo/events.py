@@ -39,10 +39,15 @@ def emit(
     *,
     before: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
+    message: str = "",
 ) -> Event:
-    """Record `<entity>.<kind>` of `row` in the running transaction; kind is a past tense: `created`, `canceled`."""
+    """Record `<entity>.<kind>` of `row` in the running transaction; kind is a past tense: `created`, `canceled`.
+
+    `message` is a sentence for people; left out, it says what was done by whom.
+    """
     after = None if kind == "deleted" else snapshot(entity, row)
     told = words(kind, entity, row, access.principal())
+    told["message"] = message or told["message"]
     return record(type=f"{entity.name}.{kind}", **told, before=before, after=after, metadata=metadata or {})
 
 

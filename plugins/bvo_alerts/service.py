@@ -89,7 +89,7 @@ def raise_for(session: Session, rule: AlertRule, findings: Iterable[Finding]) ->
         alert = Alert(rule=rule, subject=found.subject, subject_name=found.name, message=found.message)
         session.add(alert)
         session.flush()
-        events.emit("raised", entity, alert)
+        events.emit("raised", entity, alert, message=f"{rule.name}: {alert.message}")
 
 
 def resolve(session: Session, alerts: Iterable[Alert]) -> None:
@@ -99,7 +99,8 @@ def resolve(session: Session, alerts: Iterable[Alert]) -> None:
         before = events.snapshot(entity, alert)
         alert.status, alert.resolved_at = RESOLVED, utcnow()
         session.flush()
-        events.emit("resolved", entity, alert, before=before)
+        message = f"{alert.rule.name}: resolved for {alert.subject_name}."
+        events.emit("resolved", entity, alert, before=before, message=message)
 
 
 def _choice() -> Schema:

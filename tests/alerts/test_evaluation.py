@@ -57,6 +57,7 @@ def test_the_event_tells_the_row_of_the_alert(app: Flask, admin: Api) -> None:
     (event,) = admin.ok(admin.get("/api/events?types=alert.raised"))["events"]
     assert event["data"]["entity"] == admin.ok(admin.get("/api/alerts/1"))
     assert event["data"]["actor"]["kind"] == "system"
+    assert event["data"]["message"].startswith("robot_offline: robot-1 is offline. It was last heard of")
 
 
 def test_what_comes_again_is_a_new_alert(app: Flask, admin: Api, leaks: Leaks) -> None:
