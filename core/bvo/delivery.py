@@ -212,7 +212,8 @@ class _Turn:
         """False where it wants no event of this type; where it can't say so, it is asked again for each event."""
         if event_type not in self._accepted:
             try:
-                self._accepted[event_type] = self._consumer.accepts(event_type)
+                with self._observers.under_way(f"{self._consumer.name}.accepts"):
+                    self._accepted[event_type] = bool(self._consumer.accepts(event_type))
             except BaseException:
                 self._accepted[event_type] = True
         return self._accepted[event_type]

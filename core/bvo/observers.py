@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -86,19 +87,26 @@ class Observers:
         breaker = self._breakers.get((plugin.name, name))
         return breaker is not None and time.monotonic() < breaker.open_until
 
+    @contextmanager
+    def under_way(self, name: str) -> Iterator[None]:
+        """Let it be known in `running`."""
+        self.running[threading.get_ident()] = (name, time.monotonic())
+        try:
+            yield
+        finally:
+            self.running.pop(threading.get_ident(), None)
+
     def attempt(self, plugin: PluginInfo, name: str, function: Callable[..., Any], *args: Any) -> Any:
         """As `call`, and never left alone: for what is called in its own time, which others may depend on."""
         started = time.monotonic()
-        self.running[threading.get_ident()] = (name, started)
         try:
-            answer = function(*args)
+            with self.under_way(name):
+                answer = function(*args)
         except BaseException as error:  # a plugin may even raise SystemExit: what watches ends nothing
             reason = f"{type(error).__name__}: {error}"
             self.last[plugin.name] = Failure(name=name, at=utcnow(), reason=reason)
             log.exception("%r of the plugin %r failed", name, plugin.name)
             raise ObserverFailed(f"{name} of the plugin {plugin.name}: {reason}") from error
-        finally:
-            self.running.pop(threading.get_ident(), None)
         if (seconds := time.monotonic() - started) > BUDGET_SECONDS:
             log.warning("%r of the plugin %r took %.1f s", name, plugin.name, seconds)
         return answer

@@ -323,12 +323,24 @@ def end_by_signal(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGTERM)
 
 
+def end_by_ctrl_c(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGINT)
+
+
 def end_by_stdin(process: subprocess.Popen[str]) -> None:
     assert process.stdin
     process.stdin.close()
 
 
-@pytest.mark.parametrize(("arguments", "end"), [((), end_by_signal), (("--until-stdin-closes",), end_by_stdin)])
+@pytest.mark.parametrize(
+    ("arguments", "end"),
+    [
+        ((), end_by_signal),
+        ((), end_by_ctrl_c),
+        (("--plugin", "acme"), end_by_ctrl_c),
+        (("--until-stdin-closes",), end_by_stdin),
+    ],
+)
 def test_a_worker_works_until_it_is_told_to_stop(
     site: Site,
     sqlite: SqliteDatabases,
@@ -349,6 +361,13 @@ def test_a_worker_works_until_it_is_told_to_stop(
         end(process)
         assert process.wait(20) == 0
         assert "Traceback" not in process.stderr.read()
+
+
+def test_a_worker_for_a_plugin_that_is_not_loaded_says_so(sqlite: SqliteDatabases, site: Site, tmp_path: Path) -> None:
+    with worker("--plugin", "nobody", **of(site, sqlite, tmp_path)) as process:
+        assert process.wait(20) != 0
+        assert process.stderr
+        assert "No plugin 'nobody' is loaded here. `bvo plugins list` shows" in process.stderr.read()
 
 
 def test_a_worker_whose_server_ends_while_it_starts_ends_too(

@@ -85,7 +85,9 @@ def test_hostile_plugins_fail_no_request_and_lose_no_event(server: Server, tmp_p
         wait_for(events, lambda: words(tmp_path / "witness"))
         wait_for(events - poison, lambda: words(tmp_path / "victim"))
         assert server.healthy()
-    hanging = {"hangs", "locks", "locks_by_itself"} & {path.name.removeprefix("hostile_") for path in site(tmp_path)}
+    hanging = {"hangs", "does_not_answer", "locks", "locks_by_itself"} & {
+        path.name.removeprefix("hostile_") for path in site(tmp_path)
+    }
     for name in hanging:
         assert f"The worker process of the plugin {name!r} ends, and begins anew" in server.log()
 

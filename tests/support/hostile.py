@@ -75,6 +75,7 @@ PLUGINS = {
     "takes_nothing": f"def write(): pass\n{SINK}",
     "is_no_function": f"write = 'write'\n{SINK}",
     "accepts_nonsense": _emitter("return type('No', (), {'__bool__': lambda self: 1 / 0})()"),
+    "does_not_answer": _emitter("forever()"),
     "refuses_to_answer": _emitter("raise SystemExit"),
     "gives_nonsense": "@hookimpl\ndef audit_sinks(): return ['sink', None, 3]\n",
     "gives_nothing": "@hookimpl\ndef webhook_emitters(): return None\n",

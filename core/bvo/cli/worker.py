@@ -33,6 +33,7 @@ def worker(plugin: str, until_stdin_closes: bool) -> None:
     served by a process for each plugin, which is ended and begun anew where the plugin hangs.
     """
     if until_stdin_closes:
+        _leave_ctrl_c_to_others()
         threading.Thread(target=_stop_after, args=(sys.stdin.read,), daemon=True).start()
     app = ready_app()
     with app.app_context():
@@ -48,8 +49,9 @@ def work(app: Flask, plugin: str = "", until: Callable[[], object] | None = None
 
     It serves this plugin; left out: all that are built in, and the others by processes of their own.
     """
+    if until:
+        _leave_ctrl_c_to_others()
     if plugin:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # of Ctrl-C: whoever began this process ends it
         running = Worker(app, {CORE.name, plugin})
         with app.app_context():
             Watchdog(plugin, running.observers).start()
@@ -70,6 +72,11 @@ def _run(app: Flask, running: Worker, until: Callable[[], object] | None) -> Non
     if until:
         threading.Thread(target=_stop_after, args=(until,), daemon=True).start()
     running.run()
+
+
+def _leave_ctrl_c_to_others() -> None:
+    """It reaches all processes of a terminal; whoever began this one ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _stop_after(wait: Callable[[], object]) -> None:
