@@ -71,9 +71,14 @@ class Watchdog(threading.Thread):
         self._plugin, self._observers = plugin, observers
         self._locks = _locks(db.engine)
 
+    def start(self) -> None:
+        """From here on it is known, whatever happens before the thread has its first turn."""
+        _end_unless_put_off()
+        super().start()
+
     def run(self) -> None:
         while not (reason := self._reason()):
-            faulthandler.dump_traceback_later(FROZEN_SECONDS, exit=True)  # needs no Python; the next round puts it off
+            _end_unless_put_off()
             time.sleep(LOOK_SECONDS)
         log.error("The worker process of the plugin %r ends, and begins anew: %s", self._plugin, reason)
         faulthandler.dump_traceback()
@@ -88,6 +93,11 @@ class Watchdog(threading.Thread):
         if self._locks.keep_waiting():
             return f"others have waited for what it has locked in the database for {LOCK_SECONDS:.0f} s"
         return ""
+
+
+def _end_unless_put_off() -> None:
+    """The timer runs outside of Python: it ends the process also where no thread gets a turn."""
+    faulthandler.dump_traceback_later(FROZEN_SECONDS, exit=True)
 
 
 class _Locks(Protocol):
