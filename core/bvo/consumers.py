@@ -66,7 +66,7 @@ class Consumer:
 def enroll() -> None:
     """Give each consumer that is here for the first time its place: the end of the log. Servers do it as they start."""
     everyone = present()
-    known = places(everyone)
+    known = _places(everyone)
     for name in (consumer.name for consumer in everyone if consumer.name not in known):
         with suppress(IntegrityError), transaction() as session:  # another server may have done it at the same time
             end = session.scalar(select(func.coalesce(func.max(LoggedEvent.id), 0)))
@@ -75,7 +75,7 @@ def enroll() -> None:
 
 def needed_from() -> int | None:
     """The place of the oldest event that a consumer has not had; None where nothing is delivered to anybody."""
-    known = places(present())
+    known = _places(present())
     if not known:
         return None
     ids = [row_id for row_id, _ in known.values()]
@@ -106,7 +106,7 @@ def present() -> list[Consumer]:
     return sinks + emitters
 
 
-def places(consumers: Sequence[Consumer]) -> dict[str, tuple[int, int]]:
+def _places(consumers: Sequence[Consumer]) -> dict[str, tuple[int, int]]:
     """The ids and positions of those that are enrolled, by name."""
     names = [consumer.name for consumer in consumers]
     wanted = select(EventConsumer.name, EventConsumer.id, EventConsumer.position).where(EventConsumer.name.in_(names))

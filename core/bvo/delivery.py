@@ -45,11 +45,7 @@ class _LeaseLost(Exception):
 
 def serve(consumer: Consumer, observers: Observers, horizon: Horizon) -> int:
     """Serve a consumer one batch; returns how many events it is done with."""
-    end, known = horizon.look(event_log.HORIZON_SECONDS), consumers.places([consumer])
-    if consumer.name not in known:
-        return 0
-    row_id, _ = known[consumer.name]
-    return _Turn(consumer, row_id, observers).take(end)
+    return _Turn(consumer, observers).take(horizon.look(event_log.HORIZON_SECONDS))
 
 
 def dispatch(observers: Observers, horizon: Horizon) -> int:
@@ -68,9 +64,9 @@ def count_anew() -> None:
 class _Turn:
     """One consumer's turn: what is held for it and due, then what follows in the log."""
 
-    def __init__(self, consumer: Consumer, row_id: int, observers: Observers) -> None:
-        self._consumer, self._id, self._observers = consumer, row_id, observers
-        self._token = ""
+    def __init__(self, consumer: Consumer, observers: Observers) -> None:
+        self._consumer, self._observers = consumer, observers
+        self._id, self._token = 0, ""
         self._was_left = False
         self._position, self._save_after, self._save_at = 0, SAVE_SECONDS, 0.0
         self._accepted: dict[str, bool] = {}
@@ -80,14 +76,14 @@ class _Turn:
         consumer = self._consumer
         if self._observers.is_paused(consumer.plugin, consumer.name):
             return 0
-        due = select(HeldEvents.id).where(*self._due()).exists()
+        due = select(HeldEvents.id).where(*_due(EventConsumer.id)).exists()
         free = or_(EventConsumer.lease_hash.is_(None), leases.expired(EventConsumer))
-        eligible = (EventConsumer.id == self._id, free, or_(EventConsumer.position < end, due))
-        found = db.session.execute(select(EventConsumer.lease_hash).where(*eligible)).one_or_none()
+        eligible = (EventConsumer.name == consumer.name, free, or_(EventConsumer.position < end, due))
+        found = db.session.execute(select(EventConsumer.id, EventConsumer.lease_hash).where(*eligible)).one_or_none()
         db.session.rollback()
         if found is None:
             return 0
-        self._was_left = found.lease_hash is not None
+        self._id, self._was_left = found.id, found.lease_hash is not None
         with transaction() as session:
             lease = leases.claim(session, EventConsumer, *eligible, ttl=LEASE)
         if not lease.ids:
@@ -103,17 +99,13 @@ class _Turn:
         finally:
             self._give_back()
 
-    def _due(self) -> tuple[ColumnElement[bool], ...]:
-        """The conditions of held events that are to be tried again."""
-        return HeldEvents.consumer_id == self._id, HeldEvents.available_at <= utcnow()
-
     def _retry(self) -> int:
         """Try again what has failed, up to the first that fails once more; returns how many events are done with.
 
         Each has its own time to be tried again, so its failures open no breaker: what is not held would wait, too.
         """
         columns = (HeldEvents.id, HeldEvents.entity_type, HeldEvents.entity_id, HeldEvents.since, HeldEvents.attempt)
-        due = select(*columns).where(*self._due()).order_by(HeldEvents.available_at).limit(BATCH)
+        due = select(*columns).where(*_due(self._id)).order_by(HeldEvents.available_at).limit(BATCH)
         count = 0
         for held in db.session.execute(due).all():
             done, error = self._release(*held)
@@ -252,6 +244,11 @@ class _Turn:
         with transaction() as session:
             mine = update(EventConsumer).where(EventConsumer.lease_hash == tokens.digest(self._token))
             session.execute(mine.values(lease_hash=None, lease_expires_at=None))
+
+
+def _due(consumer_id: Any) -> tuple[ColumnElement[bool], ...]:
+    """The conditions of a consumer's held events that are to be tried again."""
+    return HeldEvents.consumer_id == consumer_id, HeldEvents.available_at <= utcnow()
 
 
 def _about(event: Event) -> tuple[str, str]:
