@@ -77,10 +77,9 @@ def test_hostile_plugins_fail_no_request_and_lose_no_event(server: Server, tmp_p
             client.join()
         assert failed == []
         assert len(made) > 5, "each waits for seconds behind plugins that lock the database"
-        logged = every_event(server)
+        logged = wait_for_all(server, len(made) + 1)
         events = {event["id"] for event in logged}
         poison = {event["id"] for event in logged if event["data"]["entity"].get("name") == hostile.POISON}
-        assert len(events) >= len(made) + len(poison)
         wait_for(events, lambda: written(tmp_path / "audit.jsonl"))
         wait_for(events, lambda: words(tmp_path / "witness"))
         wait_for(events - poison, lambda: words(tmp_path / "victim"))
@@ -118,6 +117,17 @@ def use(
         failed += [f"{answer.request.method} {answer.url}: {answer.text[:300]}" for answer in answers if not answer.ok]
         made.append(body["name"])
         time.sleep(0.1)
+
+
+def wait_for_all(server: Server, machines: int) -> list[dict[str, Any]]:
+    """All events, once one tells of each machine: they are shown when the transactions have ended that began before."""
+    deadline = time.monotonic() + 60
+    while True:
+        logged = every_event(server)
+        if sum(event["type"] == "machine.created" for event in logged) == machines:
+            return logged
+        assert time.monotonic() < deadline, f"{machines} machines were made, and not all are in the log"
+        time.sleep(0.2)
 
 
 def every_event(server: Server) -> list[dict[str, Any]]:
