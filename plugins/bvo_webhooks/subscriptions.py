@@ -69,9 +69,13 @@ def begin_replay(webhook: Webhook, since: datetime) -> None:
 
 def replay() -> None:
     """Plan some of what is to be sent once more."""
+    asked = select(Webhook).where(Webhook.replay_from.is_not(None)).limit(1)
+    if db.session.scalars(asked).one_or_none() is None:  # mostly: nobody need wait for this to write nothing
+        return
     with transaction() as session:
-        asked = select(Webhook).where(Webhook.replay_from.is_not(None)).limit(1).with_for_update(skip_locked=True)
-        webhook = session.scalars(asked).one_or_none()
+        webhook = session.scalars(
+            asked.with_for_update(skip_locked=True).execution_options(populate_existing=True)
+        ).one_or_none()
         if webhook is None or webhook.replay_from is None or webhook.replay_to is None:
             return
         wanted = partial(matches, webhook.event_types)
