@@ -62,8 +62,14 @@ class Server:
             time.sleep(0.05)
 
     def stop(self) -> None:
+        """It leaves no process behind, whatever hangs in it."""
+        processes = self.children() if self._process.poll() is None else []
         self._process.terminate()
-        self._process.wait(30)
+        self._process.wait(40)
+        _, left = psutil.wait_procs(processes, timeout=10)
+        for process in left:
+            process.kill()
+        assert not left, f"{left} outlived the server"
 
     def children(self) -> list[psutil.Process]:
         """The web workers, the background worker, and what else the server has started."""

@@ -22,6 +22,7 @@ from bvo.database import db
 log = logging.getLogger(__name__)
 
 STOP_SECONDS = 10
+"""A worker may take so long for its last step; one that has begun others, which may hang, twice as long."""
 SETTLED_SECONDS = 60
 MOST_WAIT_SECONDS = 60.0
 """Before a plugin's worker is started again that ends each time soon after it has begun."""
@@ -102,10 +103,11 @@ class BackgroundWorkers:
         self._keeper.join()
         for kept in self._kept:
             kept.process.stop()
-        until = time.monotonic() + STOP_SECONDS
+        seconds = STOP_SECONDS if all(self._plugins) else 2 * STOP_SECONDS
+        until = time.monotonic() + seconds
         for kept in self._kept:
             if not kept.process.wait(max(0, until - time.monotonic())):
-                log.warning("A background worker did not end within %s s and was killed", STOP_SECONDS)
+                log.warning("A background worker did not end within %s s and was killed", seconds)
                 kept.process.kill()
 
     def _keep(self) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 import click
@@ -20,7 +22,7 @@ from bvo.wakeups import Wakeups
 from bvo.worker import Worker
 
 from .apps import ready_app, require_migrated
-from .background import BackgroundWorkers
+from .background import STOP_SECONDS, BackgroundWorkers
 
 
 @click.command()
@@ -80,6 +82,8 @@ def _leave_ctrl_c_to_others() -> None:
 
 
 def _stop_after(wait: Callable[[], object]) -> None:
-    """As SIGTERM does: at once where the worker has not begun, else after its step."""
+    """As SIGTERM does: at once where the worker has not begun, else after its step; and without it where that hangs."""
     wait()
     signal.raise_signal(signal.SIGTERM)
+    time.sleep(2 * STOP_SECONDS)
+    os._exit(1)
