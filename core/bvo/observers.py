@@ -2,7 +2,7 @@
 
 What is called for each request or event has a breaker: after five failures in a row it is left alone for a minute, so
 that a broken plugin costs nothing. A call over its time budget counts as a failure, though Python can't stop it: what
-may hang belongs in the worker, where only other observers wait for it.
+may hang belongs in the worker, where nobody waits for it.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from bvo.database import db
+from bvo.entities import row_of
 from bvo.forms import Form
 from bvo_hookspecs import DashboardCard, DetailPanel
 
@@ -33,7 +34,7 @@ def raised_panel(rule_id: int) -> dict[str, Any]:
 
 def alert_panel(alert_id: int) -> dict[str, Any]:
     alert = db.session.get_one(Alert, alert_id)
-    return {"alert": alert, "about": _about(alert.subject), "live": alert.status == OPEN}
+    return {"alert": alert, "about": row_of(alert.subject), "live": alert.status == OPEN}
 
 
 def open_card() -> dict[str, Any]:
@@ -55,12 +56,6 @@ def _parameters(rule: AlertRule) -> Iterator[dict[str, Any]]:
         entity = control.entity.name if control.entity else ""
         if texts:
             yield {"control": control, "texts": texts, "entity": entity, "value": rule.parameters.get(control.key)}
-
-
-def _about(subject: str) -> tuple[str, int | None]:
-    """The entity type and the id that a subject names, to link to it."""
-    kind, _, number = subject.partition("/")
-    return kind, int(number) if number.isdecimal() and len(number) < 10 else None
 
 
 PANELS = (

@@ -20,8 +20,8 @@ TLS 1.3 a server refuses our certificate after its handshake. What is sent into 
 WATCH = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 10_000}
 """Where the system has them: a server that is gone without a word is missed after 10 s, an idle one after a minute."""
 REST = 10
-"""After a failure the server is left alone for so many times as long as that took: else one that does not answer would
-take the time of all that the worker serves."""
+"""After a failure the server is left alone for so many times as long as that took: else one that does not answer is
+tried for each event of a batch, and a worker that is to stop waits for all of them."""
 
 
 class Sender:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from bvo import event_log
 from bvo.database import db
+from bvo.entities import row_of
 from bvo.event_log import LoggedEvent
 from bvo_events.service import address, as_told
 from bvo_hookspecs import DetailPanel
@@ -45,7 +46,7 @@ def attempts_panel(delivery_id: int) -> dict[str, Any]:
     delivery = db.session.get_one(WebhookDelivery, delivery_id)
     tried = [{**attempt, "at": datetime.fromisoformat(attempt["at"])} for attempt in delivery.attempts]
     told = {"delivery": delivery, "tried": tried[::-1], "most": len(SCHEDULE) + 1}
-    return {**told, "about": _about(delivery.subject), "live": delivery.status == PENDING}
+    return {**told, "about": row_of(delivery.subject), "live": delivery.status == PENDING}
 
 
 def exchange_panel(delivery_id: int) -> dict[str, Any]:
@@ -53,12 +54,6 @@ def exchange_panel(delivery_id: int) -> dict[str, Any]:
     delivery = db.session.get_one(WebhookDelivery, delivery_id)
     logged = event_log.read(LoggedEvent.id == delivery.place, limit=1)
     return {"delivery": delivery, "body": as_told(logged[0], address()) if logged else None}
-
-
-def _about(subject: str) -> tuple[str, int | None]:
-    """The entity type and the id of what an event is about, as far as it has a page."""
-    entity_type, _, row_id = subject.partition("/")
-    return entity_type, int(row_id) if row_id.isdecimal() else None
 
 
 def _count(webhook_id: int, status: str) -> int:

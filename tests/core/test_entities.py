@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from bvo import registry
 from bvo.database import db, transaction
-from bvo.entities import Page
+from bvo.entities import Page, row_of
 from bvo.event_log import LoggedEvent, event_of
 from bvo_hookspecs import Event
 from support.api import Api
@@ -273,3 +273,17 @@ def test_the_documentation_names_every_operation_of_the_type(app: Flask) -> None
     assert paths["/api/things/{row_id}/paint"]["post"]["summary"] == "Paint (one thing)"
     parameters = {p["name"] for p in paths["/api/things"]["get"]["parameters"] if "name" in p}
     assert {"search", "colour", "done", "page", "page_size", "after"} <= parameters
+
+
+@pytest.mark.parametrize(
+    ("subject", "row"),
+    [
+        ("robot/3", ("robot", 3)),
+        ("robot/2147483647", ("robot", 2**31 - 1)),
+        ("robot/2147483648", ("robot", None)),
+        ("wall/tower", ("wall", None)),
+        ("roof", ("roof", None)),
+    ],
+)
+def test_a_subject_names_a_row_where_it_can(subject: str, row: tuple[str, int | None]) -> None:
+    assert row_of(subject) == row

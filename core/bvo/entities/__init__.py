@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .arguments import Forgiving, is_storable, parser
 from .filters import equals, everything, flag, period, point_in_time, search
-from .names import name_of
+from .names import name_of, row_of
 from .orders import MAX_ID, Order, order_of
 from .query import MAX_COUNT, Page, bare, fetch_page, find, offset, scoped
 from .references import Reference
@@ -46,6 +46,7 @@ __all__ = [
     "query_schema",
     "refuse_huge_ids",
     "refuse_when_creating",
+    "row_of",
     "scoped",
     "search",
     "sortable",
