@@ -149,6 +149,7 @@ def test_cancelling_asks_first_and_escape_keeps_the_job(visit: Callable[..., Pag
 def test_the_keyboard_alone_gets_from_login_to_a_job(chromium: Browser, site: Server, robot: Any) -> None:
     page = chromium.new_page(base_url=site.url)
     page.goto("/ui/")
+    expect(page.get_by_label("User name")).to_be_focused()
     page.keyboard.type("admin")
     page.keyboard.press("Tab")
     page.keyboard.type("admin123")
@@ -161,7 +162,7 @@ def test_the_keyboard_alone_gets_from_login_to_a_job(chromium: Browser, site: Se
         if page.evaluate("document.activeElement.textContent") == "Jobs":
             break
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Jobs")
     page.get_by_role("link", name=str(robot.job), exact=True).focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(f"Job #{robot.job}")
