@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from . import collector
+
 if TYPE_CHECKING:
     from flask import Flask
 
@@ -13,6 +15,7 @@ __version__ = "0.1.0"
 
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     """Build the app; here so that `flask --app bvo` finds it. See `bvo.app.create_app`."""
-    from .app import create_app as build  # importing `bvo` must not import Flask: the robot does not need it
+    with collector.paused():
+        from .app import create_app as build  # importing `bvo` must not import Flask: the robot does not need it
 
-    return build(config)
+        return build(config)

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import click
 
-from bvo import __version__
+from bvo import __version__, collector
 from bvo.config import names
 from bvo.errors import StartupError
 from bvo_hookspecs import CliCommand
@@ -35,7 +35,8 @@ class LazyGroup(click.Group):
             return None
         module, _, attribute = found.target.partition(":")
         try:
-            return cast(click.Command, getattr(importlib.import_module(module), attribute))
+            with collector.paused():
+                return cast(click.Command, getattr(importlib.import_module(module), attribute))
         except (ImportError, AttributeError) as error:
             raise StartupError(f"The command {name!r} can't be loaded from {found.target}: {error}.") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -9,7 +10,7 @@ from typing import ParamSpec, TypeVar
 import click
 from flask import Flask
 
-from bvo import app, consumers, database, logs, registry
+from bvo import consumers, create_app, database, logs, registry
 from bvo.errors import StartupError
 
 P = ParamSpec("P")
@@ -17,8 +18,13 @@ R = TypeVar("R")
 
 
 def ready_app() -> Flask:
-    """The app, after its database has answered. Raises StartupError."""
-    built = app.create_app()
+    """The app, after its database has answered. Raises StartupError.
+
+    It lives as long as the process, so the garbage collector never looks at it: neither while the program runs, nor at
+    its end, where that takes longer than all the rest.
+    """
+    built = create_app()
+    gc.freeze()
     with built.app_context():
         config = registry.current().config
         logs.configure(config)

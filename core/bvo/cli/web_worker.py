@@ -25,8 +25,7 @@ _parents: AsgiApp | None = None
 def share(app: Flask) -> None:
     """Let web workers that are forks of this process serve its app instead of building it again.
 
-    The app lives as long as the process, so the garbage collector need not look at it: neither now, which would copy
-    the memory that forks share, nor at the end, where it would take longer than all the rest.
+    The garbage collector is kept from what they share: to look at it would copy the memory.
     """
     global _parents
     _parents = asgi.application(app, THREADS)
@@ -37,9 +36,7 @@ def load() -> AsgiApp:
     """What this web worker serves."""
     _raise_open_files()
     sys.setswitchinterval(SWITCH_SECONDS)
-    served = _parents or asgi.application(ready_app(), THREADS)
-    gc.freeze()
-    return served
+    return _parents or asgi.application(ready_app(), THREADS)
 
 
 def _raise_open_files() -> None:

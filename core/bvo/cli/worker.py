@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -42,7 +41,6 @@ def worker(plugin: str, until_stdin_closes: bool) -> None:
         require_migrated()
         if plugin and plugin not in registry.current().plugins.names():
             raise StartupError(f"No plugin {plugin!r} is loaded here. `bvo plugins list` shows which there are.")
-    gc.freeze()  # as web_worker does
     work(app, plugin)
 
 
