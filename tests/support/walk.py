@@ -10,7 +10,7 @@ from pathlib import Path
 from flask import Flask
 
 from bvo import create_app
-from bvo_hookspecs import EntityType
+from bvo_hookspecs import EntityType, SettingsGroup
 from support.api import zipped
 from support.servers import Server
 from support.watch import wait_until
@@ -32,6 +32,8 @@ SHOWN = {
     "/ui/processes/<int:row_id>/versions/<int:version>": ["/ui/processes/1/versions/1"],
 }
 """What stands for a rule that has no page of its own under its address."""
+VARIANTS = ["/ui/jobs/new?process_id=1", "/ui/assets/new?type=credential"]
+"""Forms that ask for something else, by what was chosen before."""
 OF_ROWS = re.compile(r"/ui/<entity>/")
 
 
@@ -47,6 +49,8 @@ def fill(server: Server) -> None:
     call("POST", "/api/packages/upload", files={"file": ("demo_1.0.0.zip", zipped({"main.py": "print('hi')"}))})
     for name in ("Daily report", "Invoice import", "Nightly cleanup"):
         call("POST", "/api/processes", json={"name": name, "package_id": 1, "script_path": "main.py"})
+    wanted = {"properties": {"day": {"type": "integer", "default": 1}, "until": {"type": "string", "format": "date"}}}
+    call("PUT", "/api/processes/1", json={"parameters_schema": wanted})
     call("POST", "/api/machines", json={"name": "host-01", "mode": "runner"})
     robot = call("POST", "/api/robots", json={"name": "robot-01"})
     call("POST", "/api/robots", json={"name": "robot-02"})
@@ -98,12 +102,12 @@ def pages(app: Flask, server: Server) -> list[str]:
         if rule in SHOWN:
             found += SHOWN[rule]
         elif rule == "/ui/settings/<group>":
-            found += [f"/ui/settings/{name}" for name in ("general", "email", "jobs")]
+            found += [f"/ui/settings/{name}" for name in app.extensions["bvo"].of(SettingsGroup)]
         elif "<" not in rule:
             found.append(rule)
         elif not OF_ROWS.match(rule):
             raise LookupError(f"{rule} is a page that is not walked: say in tests/support/walk.py what stands for it")
-    return [*found, *_of_types(app, server)]
+    return [*found, *VARIANTS, *_of_types(app, server)]
 
 
 def _of_types(app: Flask, server: Server) -> Iterator[str]:

@@ -227,12 +227,16 @@ def test_an_endpoint_has_no_more_requests_at_once_than_it_takes(
     app: Flask, admin: Api, hook: Hook, mover: Mover, inbox: Inbox
 ) -> None:
     hook("machine.*", concurrency=3)
+    full = threading.Event()
 
-    def slowly(request: Received) -> int:
-        time.sleep(0.05)
-        return 200
+    def once_full(request: Received) -> int:
+        if inbox.most == 3:
+            full.set()
+        in_time = full.wait(30)
+        time.sleep(0.05)  # what would be one too many has time to come
+        return 200 if in_time else 500
 
-    inbox.answer = slowly
+    inbox.answer = once_full
     machines(admin, *(f"HOST-{number}" for number in range(12)))
     mover.plan()
 
