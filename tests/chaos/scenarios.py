@@ -87,6 +87,7 @@ def it_comes_back_late(scene: Scene) -> None:
     old = scene.lose(robot, max_attempts=3, retry_delay_seconds=0)
     new = robot.take()
     for report in (lambda: robot.renew(old), lambda: robot.log(old, 1, "late"), lambda: robot.finish(old)):
+        robot.renew(new)
         report()
     robot.finish(new)
 

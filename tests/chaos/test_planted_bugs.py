@@ -82,6 +82,8 @@ PLANTED = (
     Planted(bug="runner-does-not-stop", play=scenarios.a_script_is_cancelled, invariant="I19"),
     Planted(bug="runner-without-fence", play=scenarios.a_runner_is_cut_off, invariant="I6"),
 )
+PLAYED = 3
+"""So often at most until its bug is found: on a busy machine a lease of 1 s may end before the play has come so far."""
 PLAYS = list(dict.fromkeys(planted.play for planted in PLANTED))
 
 
@@ -119,6 +121,15 @@ def broken(scene: Scene) -> dict[str, str]:
     return {violation.invariant: violation.words for violation in found}
 
 
+def is_found(scene: Scene, planted: Planted) -> bool:
+    """Play it, and wait a while for what it breaks."""
+    planted.play(scene)
+    end = time.monotonic() + 10
+    while not (found := planted.invariant in broken(scene)) and time.monotonic() < end:
+        scene.world.server.assert_runs(f"waiting for: {planted.invariant}")
+    return found
+
+
 def test_a_server_that_a_bug_ends_is_seen_at_once_and_the_next_scene_has_one(scene: Scene) -> None:
     begun = time.monotonic()
     with pytest.raises(AssertionError, match=r"(?s)server ended by itself.*KeyError: 'there-is-none'"):
@@ -139,8 +150,7 @@ def test_a_planted_bug_is_found(scene: Scene, planted: Planted) -> None:
     try:
         if slots:
             scene.world.tables.execute(FREE_SLOT)
-        planted.play(scene)
-        scene.world.wait(f"{planted.invariant} in {broken(scene)}", lambda: planted.invariant in broken(scene), 20)
+        assert any(is_found(scene, planted) for _ in range(PLAYED)), f"{planted.invariant} not in {broken(scene)}"
     finally:
         if slots:
             scene.world.plant("")
