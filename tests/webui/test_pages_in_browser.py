@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from support.accessibility import assert_accessible
 from support.servers import Server
@@ -166,6 +166,30 @@ def test_the_keyboard_alone_gets_from_login_to_a_job(chromium: Browser, site: Se
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(f"Job #{robot.job}")
     page.close()
+
+
+def test_the_dashboard_does_not_change_under_ones_hands(visit: Callable[..., Page], robot: Any) -> None:
+    page = visit("/ui/jobs/")
+    page.clock.install()
+    page.goto("/ui/")
+    answered = (
+        "document.addEventListener('htmx:afterRequest', () => document.documentElement.classList.add('answered'))"
+    )
+    page.evaluate(answered)
+    fresh = '<div class="cards" id="cards">all new</div>'
+
+    def somebody_comes_meanwhile(route: Route) -> None:
+        page.evaluate("document.querySelector('#cards a').focus()")
+        route.fulfill(body=fresh)
+
+    page.route("**/ui/cards*", somebody_comes_meanwhile, times=1)
+    page.clock.run_for(11_000)
+    expect(page.locator("html.answered")).to_have_count(1)
+    assert page.evaluate("document.querySelector('#cards a') === document.activeElement")
+    page.route("**/ui/cards*", lambda route: route.fulfill(body=fresh))
+    page.evaluate("document.activeElement.blur()")
+    page.clock.run_for(11_000)
+    expect(page.locator("#cards")).to_have_text("all new")
 
 
 def test_a_phone_has_a_menu_and_nothing_runs_over(visit: Callable[..., Page], robot: Any) -> None:

@@ -52,11 +52,15 @@ const restore = () => {
   }
 };
 
-document.addEventListener("htmx:beforeSwap", remember);
+// The dashboard's cards are not changed under somebody's hands.
+const inUse = (part) => part.id === "cards" && (part.contains(document.activeElement) || part.querySelector("details[open]"));
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (inUse(event.target)) event.detail.shouldSwap = false; // since it was asked for
+  remember();
+});
 document.addEventListener("htmx:afterSwap", () => { restore(); localise(document); });
 // A tab that nobody sees asks nothing.
-// Nor are the dashboard's cards changed under somebody's hands.
-const inUse = (part) => part.id === "cards" && (part.contains(document.activeElement) || part.querySelector("details[open]"));
 document.addEventListener("htmx:beforeRequest", (event) => { if (document.hidden || inUse(event.target)) event.preventDefault(); });
 
 restore();
