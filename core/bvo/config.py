@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -37,56 +39,72 @@ class Config:
     @classmethod
     def load(cls, overrides: Mapping[str, Any] | None = None) -> Config:
         """Read the environment; `overrides` (keys such as `BVO_DATA_DIR`) win over it. Raises StartupError."""
-        values = _Values({**os.environ, **{key: str(value) for key, value in (overrides or {}).items()}})
-        env = values.get("BVO_ENV", "development")
+        values = Environment({**os.environ, **{key: str(value) for key, value in (overrides or {}).items()}})
+        env = values.text("BVO_ENV", "development")
         if env not in ENVIRONMENTS:
             raise StartupError(f"BVO_ENV is {env!r}: use {' or '.join(ENVIRONMENTS)}.")
-        data_dir = _make_folder(values.get("BVO_DATA_DIR", "bvo-data"))
+        data_dir = _make_folder(values.text("BVO_DATA_DIR", "bvo-data"))
         return cls(
             env=env,
             data_dir=data_dir,
             database_url=_database_url(values, data_dir),
             secret_key=_secret_key(values, data_dir),
             encryption_keys=_encryption_keys(values, data_dir),
-            disabled_plugins=names(values.get("BVO_DISABLED_PLUGINS", "")),
-            required_plugins=names(values.get("BVO_REQUIRED_PLUGINS", "")),
-            package_stores=_in_order(values.get("BVO_PACKAGE_STORE", "")) or ("folder",),
-            proxy_hops=_number(values, "BVO_PROXY_HOPS", 0),
-            runner_lane=_switch(values, "BVO_RUNNER_LANE", "on"),
+            disabled_plugins=frozenset(values.names("BVO_DISABLED_PLUGINS")),
+            required_plugins=frozenset(values.names("BVO_REQUIRED_PLUGINS")),
+            package_stores=values.names("BVO_PACKAGE_STORE") or ("folder",),
+            proxy_hops=values.number("BVO_PROXY_HOPS", 0, most=99),
+            runner_lane=values.switch("BVO_RUNNER_LANE", "on"),
         )
 
 
-class _Values:
+class Environment:
+    """Variables by name. Who reads one gets what can be used, or StartupError, which says what to write instead.
+
+    One that is empty counts as none.
+    """
+
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
 
-    def get(self, name: str, default: str) -> str:
-        return self._values.get(name) or default
+    def text(self, name: str, default: str = "") -> str:
+        return self._values.get(name, "").strip() or default
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """What a comma-separated list names, each once and in its order."""
+        return tuple(dict.fromkeys(part.strip() for part in self.text(name).split(",") if part.strip()))
+
+    def number(self, name: str, default: int, *, least: int = 0, most: int) -> int:
+        """A whole number from `least` to `most`."""
+        text = self.text(name, str(default))
+        number = int(text) if re.fullmatch("[0-9]{1,15}", text) else -1
+        if not least <= number <= most:
+            raise StartupError(f"{name} is {text!r}: use a whole number from {least} to {most}, e.g. {default}.")
+        return number
+
+    def switch(self, name: str, default: str) -> bool:
+        text = self.text(name, default)
+        if text not in ("on", "off"):
+            raise StartupError(f"{name} is {text!r}: use on or off.")
+        return text == "on"
 
     def secret(self, name: str) -> str:
         """The value of `name`, or the content of the file that `<name>_FILE` points to."""
-        if path := self._values.get(f"{name}_FILE"):
+        if path := self.text(f"{name}_FILE"):
             return _content(Path(path), f"{name}_FILE points to {path}, which")
         return self._values.get(name, "")
 
 
-def secret(name: str) -> str:
-    """A variable of a plugin's own: the value of `name`, or the content of the file that `<name>_FILE` points to."""
-    return _Values(os.environ).secret(name)
+environment = Environment(os.environ)
+"""That of this process, as it is now: for a plugin's own variables."""
 
 
-def _number(values: _Values, name: str, default: int) -> int:
-    text = values.get(name, str(default))
-    if not text.isdecimal() or len(text) > 3:
-        raise StartupError(f"{name} is {text!r}: use a whole number, e.g. 1.")
-    return int(text)
-
-
-def _switch(values: _Values, name: str, default: str) -> bool:
-    text = values.get(name, default)
-    if text not in ("on", "off"):
-        raise StartupError(f"{name} is {text!r}: use on or off.")
-    return text == "on"
+def require(library: str, *, extra: str, by: str) -> None:
+    """Raises StartupError where a library is not installed that `by`, a variable or a part, needs."""
+    if find_spec(library) is None:
+        raise StartupError(
+            f"{by} needs the library {library}, which is not installed: pip install 'bv-orchestrator[{extra}]'."
+        )
 
 
 def _content(path: Path, subject: str) -> str:
@@ -111,16 +129,7 @@ def _make_folder(name: str) -> Path:
     return path
 
 
-def names(text: str) -> frozenset[str]:
-    """What a comma-separated list names."""
-    return frozenset(_in_order(text))
-
-
-def _in_order(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-
-
-def _database_url(values: _Values, data_dir: Path) -> str:
+def _database_url(values: Environment, data_dir: Path) -> str:
     url = values.secret("BVO_DATABASE_URL") or values.secret("DATABASE_URL")
     if not url:
         return f"sqlite:///{(data_dir / 'bvo.db').as_posix()}"
@@ -137,7 +146,7 @@ def _database_url(values: _Values, data_dir: Path) -> str:
     return url
 
 
-def _secret_key(values: _Values, data_dir: Path) -> str:
+def _secret_key(values: Environment, data_dir: Path) -> str:
     key = values.secret("BVO_SECRET_KEY") or _generated_key(data_dir / "secret_key", 48)
     if len(key.encode()) < MIN_SECRET_BYTES:
         raise StartupError(
@@ -147,7 +156,7 @@ def _secret_key(values: _Values, data_dir: Path) -> str:
     return key
 
 
-def _encryption_keys(values: _Values, data_dir: Path) -> tuple[str, ...]:
+def _encryption_keys(values: Environment, data_dir: Path) -> tuple[str, ...]:
     """The keys of stored secrets, the current one first; older ones only decrypt."""
     text = values.secret("BVO_ENCRYPTION_KEY") or _generated_key(data_dir / "encryption_key", 32)
     return tuple(key.strip() for key in text.split(",") if key.strip())

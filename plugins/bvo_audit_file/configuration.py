@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from bvo.config import environment
 from bvo.errors import StartupError
 from bvo_hookspecs import AuditSink
 
@@ -16,11 +17,12 @@ BATCH = 100
 
 def configured() -> list[AuditSink]:
     """The sink, where a file is named. Makes no file: commands may run as another user than the worker."""
-    name = os.environ.get("BVO_AUDIT_FILE")
+    name = environment.text("BVO_AUDIT_FILE")
     if not name:
         return []
-    max_bytes = _number("BVO_AUDIT_FILE_MAX_MB", 100) * 1_000_000
-    file = JsonLines(_path(name), max_bytes=max_bytes, keep=_number("BVO_AUDIT_FILE_KEEP", 10))
+    max_bytes = environment.number("BVO_AUDIT_FILE_MAX_MB", 100, least=1, most=1_000_000) * 1_000_000
+    keep = environment.number("BVO_AUDIT_FILE_KEEP", 10, most=1_000_000)
+    file = JsonLines(_path(name), max_bytes=max_bytes, keep=keep)
     return [AuditSink(name="audit_file", write=file.write, batch_size=BATCH)]
 
 
@@ -34,10 +36,3 @@ def _path(name: str) -> Path:
             " Make it, and let the user write there who runs bvo."
         )
     return path
-
-
-def _number(name: str, default: int) -> int:
-    text = os.environ.get(name) or str(default)
-    if not text.isdecimal() or len(text) > 6:
-        raise StartupError(f"{name} is {text!r}: use a whole number, e.g. {default}.")
-    return int(text)

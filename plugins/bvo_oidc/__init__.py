@@ -44,8 +44,8 @@ def blueprints() -> Iterable[Blueprint]:
 
 @hookimpl
 def cli_commands() -> Iterable[CliCommand]:
-    import os
+    from bvo.config import environment
 
-    if not os.environ.get("BVO_OIDC_ISSUER"):
+    if not environment.text("BVO_OIDC_ISSUER"):
         return []
     return [CliCommand(name="oidc", target="bvo_oidc.commands:oidc", help="Link users to their OIDC accounts.")]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from bvo.access import is_loopback
-from bvo.config import secret
+from bvo.config import environment, require
 from bvo.errors import StartupError
 
 
@@ -27,7 +25,7 @@ class Configuration:
 
 def load() -> Configuration | None:
     """Read the environment; None where it names no issuer. Raises StartupError."""
-    issuer = _value("BVO_OIDC_ISSUER")
+    issuer = environment.text("BVO_OIDC_ISSUER")
     if not issuer:
         return None
     if not is_safe(issuer):
@@ -35,18 +33,15 @@ def load() -> Configuration | None:
             f"BVO_OIDC_ISSUER is {issuer!r}: use an address like https://login.example.com/realms/main."
             " One with http:// must be a loopback address."
         )
-    if find_spec("authlib") is None:
-        raise StartupError(
-            "BVO_OIDC_ISSUER needs the library authlib, which is not installed: pip install 'bv-orchestrator[oidc]'."
-        )
+    require("authlib", extra="oidc", by="BVO_OIDC_ISSUER")
     return Configuration(
         issuer=issuer,
-        client_id=_required("BVO_OIDC_CLIENT_ID", _value("BVO_OIDC_CLIENT_ID")),
-        client_secret=_required("BVO_OIDC_CLIENT_SECRET", secret("BVO_OIDC_CLIENT_SECRET")),
-        label=_value("BVO_OIDC_LABEL") or urlsplit(issuer).netloc,
-        scopes=_scopes(_value("BVO_OIDC_SCOPES") or "openid profile email"),
-        groups_claim=_value("BVO_OIDC_GROUPS_CLAIM") or "groups",
-        roles=_roles(_value("BVO_OIDC_ROLES")),
+        client_id=_required("BVO_OIDC_CLIENT_ID", environment.text("BVO_OIDC_CLIENT_ID")),
+        client_secret=_required("BVO_OIDC_CLIENT_SECRET", environment.secret("BVO_OIDC_CLIENT_SECRET")),
+        label=environment.text("BVO_OIDC_LABEL", urlsplit(issuer).netloc),
+        scopes=_scopes(environment.text("BVO_OIDC_SCOPES", "openid profile email")),
+        groups_claim=environment.text("BVO_OIDC_GROUPS_CLAIM", "groups"),
+        roles=_roles(environment.text("BVO_OIDC_ROLES")),
     )
 
 
@@ -64,10 +59,6 @@ def is_safe(url: object) -> bool:
 
 def _is_here(host: str) -> bool:
     return host == "localhost" or is_loopback(host)
-
-
-def _value(name: str) -> str:
-    return os.environ.get(name, "").strip()
 
 
 def _required(name: str, value: str) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from functools import partial
-from importlib.util import find_spec
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from bvo.config import names, secret
+from bvo.config import environment, require
 from bvo.errors import StartupError
 from bvo_events.cloud_events import matches
 from bvo_events.schemas import PATTERN
@@ -29,18 +27,15 @@ USE = (
 
 def configured() -> list[WebhookEmitter]:
     """The emitter, where a server is named. Whether it answers is not asked: it may be away while we start."""
-    url = secret("BVO_REDIS_STREAM_URL")
+    url = environment.secret("BVO_REDIS_STREAM_URL")
     if not url:
         return []
-    server, length, types = _server(url), _length(), _types()
-    if find_spec("redis") is None:
-        raise StartupError(
-            "BVO_REDIS_STREAM_URL needs the library redis, which is not installed:"
-            " pip install 'bv-orchestrator[redis]'."
-        )
+    server, types = _server(url), _types()
+    length = environment.number("BVO_REDIS_STREAM_LENGTH", LENGTH, least=1, most=10**12)
+    require("redis", extra="redis", by="BVO_REDIS_STREAM_URL")
     from .stream import Stream
 
-    stream = Stream(server, os.environ.get("BVO_REDIS_STREAM_NAME") or "bvo:events", length)
+    stream = Stream(server, environment.text("BVO_REDIS_STREAM_NAME", "bvo:events"), length)
     accepts = partial(matches, types)
     return [WebhookEmitter(name="redis_stream", deliver=stream.add, accepts=accepts, batch_size=BATCH)]
 
@@ -80,15 +75,8 @@ def _files(parts: SplitResult) -> dict[str, str]:
     return files(parts.query)
 
 
-def _length() -> int:
-    text = os.environ.get("BVO_REDIS_STREAM_LENGTH") or str(LENGTH)
-    if not re.fullmatch("[1-9][0-9]{0,11}", text):
-        raise StartupError(f"BVO_REDIS_STREAM_LENGTH is {text!r}: use a whole number, e.g. {LENGTH}.")
-    return int(text)
-
-
 def _types() -> list[str]:
-    types = sorted(names(os.environ.get("BVO_REDIS_STREAM_TYPES", "")))
+    types = sorted(environment.names("BVO_REDIS_STREAM_TYPES"))
     if wrong := [name for name in types if not re.fullmatch(PATTERN, name)]:
         raise StartupError(
             f"BVO_REDIS_STREAM_TYPES has {wrong[0]!r}: use types such as job.completed, or patterns such as job.*,"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bvo.config import environment, require
 from bvo.errors import StartupError
 from bvo_hookspecs import Store
 
@@ -17,17 +17,16 @@ ATTEMPTS = 2
 
 def connect(data_dir: Path) -> Store:
     """The store that the environment names. Raises StartupError; the server is not asked yet."""
-    try:
-        import boto3
-        from botocore.config import Config
-    except ImportError:
-        raise StartupError("The package store s3 needs boto3: pip install 'bv-orchestrator[s3]'.") from None
+    require("boto3", extra="s3", by="The package store s3")
+    import boto3
+    from botocore.config import Config
+
     from .store import S3Store
 
     client = boto3.client(
         "s3",
         endpoint_url=_endpoint(),
-        region_name=os.environ.get("BVO_S3_REGION") or None,
+        region_name=environment.text("BVO_S3_REGION") or None,
         config=Config(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
@@ -40,19 +39,19 @@ def connect(data_dir: Path) -> Store:
 
 
 def _bucket() -> str:
-    bucket = os.environ.get("BVO_S3_BUCKET")
+    bucket = environment.text("BVO_S3_BUCKET")
     if not bucket:
         raise StartupError("The package store s3 needs a bucket: set BVO_S3_BUCKET to its name.")
     return bucket
 
 
 def _prefix() -> str:
-    prefix = os.environ.get("BVO_S3_PREFIX", "").strip("/")
+    prefix = environment.text("BVO_S3_PREFIX").strip("/")
     return f"{prefix}/" if prefix else ""
 
 
 def _endpoint() -> str | None:
-    url = os.environ.get("BVO_S3_ENDPOINT")
+    url = environment.text("BVO_S3_ENDPOINT")
     if not url:
         return None
     parts = urlsplit(url)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from urllib.parse import SplitResult, urlsplit
 
+from bvo.config import environment
 from bvo.errors import StartupError
 from bvo_hookspecs import AuditSink
 
@@ -20,7 +20,7 @@ BATCH = 100
 
 def configured() -> list[AuditSink]:
     """The sink, where a server is named. Whether it answers is not asked: it may be away while we start."""
-    url = os.environ.get("BVO_SYSLOG_URL")
+    url = environment.text("BVO_SYSLOG_URL")
     if not url:
         return []
     parts, port = _parts(url)
@@ -42,7 +42,7 @@ def _parts(url: str) -> tuple[SplitResult, int]:
 
 
 def _tls(scheme: str) -> Tls | None:
-    files = {name: path for name in FILES if (path := os.environ.get(name))}
+    files = {name: path for name in FILES if (path := environment.text(name))}
     if scheme == "tcp":
         if files:
             raise StartupError(

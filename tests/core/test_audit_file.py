@@ -277,8 +277,11 @@ def test_a_file_is_made_by_what_is_written_only(path: Path, monkeypatch: pytest.
         ({"BVO_AUDIT_FILE": "{folder}"}, "which is no file: name one, e.g. {folder}/audit.jsonl."),
         ({"BVO_AUDIT_FILE": "/dev/null"}, "which is no file"),
         ({"BVO_AUDIT_FILE": "{folder}/none/a.jsonl"}, "nothing can be written in the folder {folder}/none. Make it"),
-        ({"BVO_AUDIT_FILE_MAX_MB": "1.5"}, "BVO_AUDIT_FILE_MAX_MB is '1.5': use a whole number, e.g. 100."),
-        ({"BVO_AUDIT_FILE_KEEP": "-1"}, "BVO_AUDIT_FILE_KEEP is '-1': use a whole number, e.g. 10."),
+        (
+            {"BVO_AUDIT_FILE_MAX_MB": "1.5"},
+            "BVO_AUDIT_FILE_MAX_MB is '1.5': use a whole number from 1 to 1000000, e.g. 100.",
+        ),
+        ({"BVO_AUDIT_FILE_KEEP": "-1"}, "BVO_AUDIT_FILE_KEEP is '-1': use a whole number from 0 to 1000000, e.g. 10."),
     ],
 )
 def test_what_is_configured_wrongly_is_told(

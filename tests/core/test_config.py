@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bvo.config import Config
+from bvo.config import Config, Environment, environment, require
 from bvo.errors import StartupError
 
 KEY = "k" * 32
@@ -137,3 +137,30 @@ def test_an_empty_secret_key_file_is_named_and_not_the_variable(tmp_path: Path) 
     (tmp_path / "data").mkdir()
     (tmp_path / "data/secret_key").touch()
     assert refused().startswith(f"The key {tmp_path}/data/secret_key is empty")
+
+
+def test_a_plugin_reads_its_variables_as_they_are_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert environment.text("BVO_HOLIDAYS_REGION", "BY") == "BY"
+    monkeypatch.setenv("BVO_HOLIDAYS_REGION", " HE ")
+    assert environment.text("BVO_HOLIDAYS_REGION", "BY") == "HE"
+
+
+@pytest.mark.parametrize("text", ["0", "11", "-1", "1.5", "ten", "\u0663", "9" * 5000])
+def test_a_number_that_can_not_be_used_is_refused_with_what_can(text: str) -> None:
+    values = Environment({"BVO_HOLIDAYS_DAYS": text})
+    with pytest.raises(StartupError, match=r"^BVO_HOLIDAYS_DAYS is '.+': use a whole number from 1 to 10, e.g. 3\.$"):
+        values.number("BVO_HOLIDAYS_DAYS", 3, least=1, most=10)
+
+
+def test_a_number_is_the_default_where_none_is_given() -> None:
+    assert Environment({"A": " "}).number("A", 3, most=10) == 3
+    assert Environment({"A": "10"}).number("A", 3, most=10) == 10
+
+
+def test_a_library_that_is_not_installed_is_named_with_its_extra() -> None:
+    require("flask", extra="web", by="All of it")
+    with pytest.raises(StartupError) as caught:
+        require("no_such_library", extra="none", by="BVO_NONE")
+    assert str(caught.value) == (
+        "BVO_NONE needs the library no_such_library, which is not installed: pip install 'bv-orchestrator[none]'."
+    )

@@ -523,7 +523,10 @@ def test_without_a_server_there_is_no_emitter_and_nothing_is_imported(tmp_path: 
             "They must be a certificate and its key in PEM",
         ),
         ({"URL_FILE": "/none"}, "BVO_REDIS_STREAM_URL_FILE points to /none, which can't be read"),
-        ({"LENGTH": "many"}, "BVO_REDIS_STREAM_LENGTH is 'many': use a whole number, e.g. 100000."),
+        (
+            {"LENGTH": "many"},
+            "BVO_REDIS_STREAM_LENGTH is 'many': use a whole number from 1 to 1000000000000, e.g. 100000.",
+        ),
         ({"LENGTH": "0"}, "BVO_REDIS_STREAM_LENGTH is '0': use a whole number"),
         ({"TYPES": "job.*,robot"}, "BVO_REDIS_STREAM_TYPES has 'robot': use types such as job.completed, or patterns"),
     ],

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from typing import Any, cast
 
 import click
 
 from bvo import __version__, collector
-from bvo.config import names
+from bvo.config import environment
 from bvo.errors import StartupError
 from bvo_hookspecs import CliCommand
 
@@ -56,7 +55,7 @@ def _commands() -> dict[str, CliCommand]:
 
     commands = {command.name: command for command in CORE_COMMANDS}
     owners = dict.fromkeys(commands, "bvo")
-    plugins = load(names(os.environ.get("BVO_DISABLED_PLUGINS", "")))
+    plugins = load(frozenset(environment.names("BVO_DISABLED_PLUGINS")))
     for plugin in list(plugins):
         for command in plugins.call(plugin, "cli_commands"):
             if not isinstance(command, CliCommand):
