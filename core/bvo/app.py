@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, jsonify, redirect
+from flask import Blueprint, Flask, current_app, jsonify, redirect, request
 from flask_smorest import Api
 from flask_smorest import Blueprint as ApiBlueprint
 from marshmallow import Schema, fields
+from werkzeug.exceptions import NotFound
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
 
@@ -35,6 +36,7 @@ from . import (
 from .access import public
 from .config import Config
 
+WEB_UI = "webui"
 root = ApiBlueprint("root", __name__, description="The root")
 
 
@@ -64,6 +66,8 @@ def assemble(config: Config, contributed: registry.Registry) -> Flask:
     api = openapi.init_app(app)
     problems.init_app(app)  # after Api, whose own error handler would answer pages in JSON, too
     request_ids.init_app(app)  # before access, so that refusals bear it, too
+    if WEB_UI not in contributed.plugins.names():
+        app.before_request(_refuse_pages)  # before access, which would send people to sign in
     access.init_app(app)
     denials.init_app(app)
     bodies.init_app(app)  # after access: strangers send no large ones
@@ -76,6 +80,13 @@ def assemble(config: Config, contributed: registry.Registry) -> Flask:
     _register_blueprints(app, api, contributed)
     access.check_declared(app)
     return app
+
+
+def _refuse_pages() -> None:
+    """Pages extend those of the web UI: without it there are none, whichever plugin they are of."""
+    asked = current_app.blueprints.get(request.blueprint or "")
+    if request.path.startswith("/ui/") or (asked and asked.template_folder):
+        raise NotFound("The web UI is disabled here. What its pages do, the API does, too: see /openapi.json.")
 
 
 def _register_blueprints(app: Flask, api: Api, contributed: registry.Registry) -> None:

@@ -50,6 +50,11 @@ def get(path: str) -> Any:
     return found.value
 
 
+def public_url(otherwise: str = "") -> str:
+    """Where others reach this server, without a slash at its end: `otherwise` where the settings do not say it."""
+    return str(get("general.public_url") or otherwise).rstrip("/")
+
+
 def read(group: str) -> dict[str, Any]:
     """All values of a group, secrets masked. Raises NotFound, with the names that exist, for an unknown one."""
     declared = _declared(group)

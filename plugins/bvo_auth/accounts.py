@@ -90,7 +90,7 @@ def keep_token(user_id: int, token: str) -> None:
 
 def link(token: str) -> str:
     """The address at which the token's user chooses a new password; without `general.public_url` only its path."""
-    return f"{(settings.get('general.public_url') or '').rstrip('/')}{RESET_PAGE}?token={token}"
+    return f"{settings.public_url()}{RESET_PAGE}?token={token}"
 
 
 def reset(token: str, new_password: str) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, current_app, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from marshmallow import ValidationError
-from werkzeug.exceptions import HTTPException, NotFound, TooManyRequests, UnprocessableEntity
+from werkzeug.exceptions import HTTPException, TooManyRequests, UnprocessableEntity
 from werkzeug.wrappers import Response
 
 from bvo import access, registry, sessions
@@ -62,8 +62,6 @@ def end_session(row_id: int) -> Response:
 
 
 def _page(form: Form, status: int = 200) -> Response:
-    if "webui.login" not in current_app.view_functions:
-        raise NotFound("The web UI is disabled. Use /api/auth/me.")
     user = db.session.get_one(User, access.principal().id)
     page = render_template(
         "bvo_auth/profile.html",

@@ -34,7 +34,7 @@ If it was not you, there is nothing to do: the password is as it was.
 
 def is_offered() -> bool:
     """Whether links can be sent: there is a mail server, and the links have an address to begin with."""
-    return mail.is_set_up() and bool(settings.get("general.public_url"))
+    return mail.is_set_up() and bool(settings.public_url())
 
 
 def accepts(event_type: str) -> bool:

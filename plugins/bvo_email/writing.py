@@ -10,7 +10,7 @@ from typing import Any
 from bvo import access, events, registry, settings
 from bvo_events import catalogue
 from bvo_events.cloud_events import matches
-from bvo_events.service import address, as_told
+from bvo_events.service import as_told
 from bvo_hookspecs import EntityType, Event, EventType
 
 from .models import MailNotification
@@ -123,12 +123,12 @@ def _values(notification: MailNotification, told: list[dict[str, Any]], count: i
 
 def _told(event: Event) -> dict[str, Any]:
     link = "" if event.after is None else _link(event.entity_type, event.entity_id)
-    return {**as_told(event, address()), "link": link}
+    return {**as_told(event, settings.public_url()), "link": link}
 
 
 def _link(entity_type: str, entity_id: str) -> str:
     """The address of a row's page; empty where it has none, or the settings do not say where this installation is."""
-    kind, known = registry.current().get(EntityType, entity_type), address()
+    kind, known = registry.current().get(EntityType, entity_type), settings.public_url()
     return f"{known}/ui/{kind.plural.replace('_', '-')}/{entity_id}" if kind and known and entity_id.isdecimal() else ""
 
 

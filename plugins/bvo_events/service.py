@@ -26,17 +26,12 @@ def pull(after: str, patterns: list[str], size: int) -> dict[str, Any]:
     end = event_log.horizon().look(event_log.HORIZON_SECONDS)
     start = end if after == LATEST else int(after)
     stretch = event_log.follow(start, end, partial(matches, patterns), most=size, look=LOOK)
-    known = address()
+    known = settings.public_url()
     return {
         "events": [as_told(event, known) for event in stretch.events],
         "next": str(stretch.end),
         "more": stretch.end < end,
     }
-
-
-def address() -> str:
-    """Where this installation is reached; empty where the settings do not say so."""
-    return str(settings.get("general.public_url") or "").rstrip("/")
 
 
 def as_told(event: Event, address: str) -> dict[str, Any]:

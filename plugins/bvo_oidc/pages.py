@@ -7,7 +7,7 @@ import re
 from typing import cast
 
 from flask import Blueprint, current_app, make_response, redirect, render_template, request, url_for
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from bvo import sessions, settings
@@ -43,7 +43,6 @@ def current() -> Provider:
 @public
 def begin() -> Response:
     """Send the browser to the provider."""
-    _check_web_ui()
     attempt = attempts.begin(request.args.get("next", ""))
     try:
         response = redirect(current().authorization_url(attempt, _redirect_uri()))
@@ -56,7 +55,6 @@ def begin() -> Response:
 @public
 def end() -> Response:
     """Where the provider sends the browser back to."""
-    _check_web_ui()
     attempt = attempts.of_request()
     try:
         found = sessions.log_in_by("oidc", lambda: _proven(attempt))
@@ -99,8 +97,7 @@ def _refused(error: HTTPException, attempt: Attempt | None) -> Response:
 
 def _redirect_uri() -> str:
     """What is registered at the provider."""
-    base = str(settings.get("general.public_url") or request.host_url).rstrip("/")
-    return base + url_for("oidc_pages.end")
+    return settings.public_url(request.host_url) + url_for("oidc_pages.end")
 
 
 def _unseen(response: Response) -> Response:
@@ -108,8 +105,3 @@ def _unseen(response: Response) -> Response:
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def _check_web_ui() -> None:
-    if "webui.login" not in current_app.view_functions:
-        raise NotFound("The web UI is disabled, and with it the login by a provider.")

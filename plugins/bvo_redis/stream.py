@@ -11,8 +11,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from bvo import event_json
-from bvo_events.service import address, as_told
+from bvo import event_json, settings
+from bvo_events.service import as_told
 from bvo_hookspecs import Event
 
 TIMEOUT_SECONDS = 2
@@ -73,7 +73,7 @@ class Stream:
 
 
 def _entries(events: Sequence[Event]) -> list[dict[Any, Any]]:
-    ours, entries = address(), []
+    ours, entries = settings.public_url(), []
     for event in events:
         told = as_told(event, ours)
         shown = {name: told[name] for name in ("id", "type", "subject")}

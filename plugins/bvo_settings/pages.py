@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flask import Blueprint, current_app, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from marshmallow import ValidationError
-from werkzeug.exceptions import BadGateway, NotFound, UnprocessableEntity
+from werkzeug.exceptions import BadGateway, UnprocessableEntity
 from werkzeug.wrappers import Response
 
 from bvo import access, mail, registry, settings
@@ -98,8 +98,6 @@ def _shown(value: object) -> str:
 
 
 def _page(group: str, form: Form, status: int = 200, trial: Form | None = None) -> Response:
-    if "webui.login" not in current_app.view_functions:
-        raise NotFound("The web UI is disabled. Use /api/settings.")
     page = render_template(
         "bvo_settings/group.html",
         groups=_groups(),

@@ -18,7 +18,7 @@ from bvo import event_log, leases, settings, tokens
 from bvo.database import db, transaction, utcnow
 from bvo.event_log import LoggedEvent
 from bvo.secrets import Undecryptable
-from bvo_events.service import address, as_told
+from bvo_events.service import as_told
 
 from . import addresses, outcomes, sending, signing
 from .models import PENDING, Webhook, WebhookDelivery
@@ -157,7 +157,7 @@ def _requests(webhook: Webhook, claimed: Sequence[WebhookDelivery], token: str) 
     allowed = addresses.parse_networks(settings.get("security.webhook_allowed_networks"))
     places = [delivery.place for delivery in claimed]
     logged = {event.place: event for event in event_log.read(LoggedEvent.id.in_(places), limit=len(places))}
-    requests, source = [], address()
+    requests, source = [], settings.public_url()
     for delivery in claimed:
         event = logged.get(delivery.place)
         if event is None:

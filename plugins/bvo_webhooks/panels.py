@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from bvo import event_log
+from bvo import event_log, settings
 from bvo.database import db
 from bvo.entities import row_of
 from bvo.event_log import LoggedEvent
-from bvo_events.service import address, as_told
+from bvo_events.service import as_told
 from bvo_hookspecs import DetailPanel
 
 from .models import PENDING, STATES, Webhook, WebhookDelivery
@@ -53,7 +53,7 @@ def exchange_panel(delivery_id: int) -> dict[str, Any]:
     """What is sent, and what was answered last."""
     delivery = db.session.get_one(WebhookDelivery, delivery_id)
     logged = event_log.read(LoggedEvent.id == delivery.place, limit=1)
-    return {"delivery": delivery, "body": as_told(logged[0], address()) if logged else None}
+    return {"delivery": delivery, "body": as_told(logged[0], settings.public_url()) if logged else None}
 
 
 def _count(webhook_id: int, status: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,23 @@ def test_without_a_web_ui_browsers_are_greeted_as_clients_are(sqlite_app: Callab
     assert client.get("/", headers=HTML).get_json()["version"] == bvo.__version__
     assert client.get("/api/nowhere", headers=HTML).mimetype == "application/problem+json"
     assert client.get("/nowhere", headers=HTML).mimetype == "application/problem+json"
+
+
+def test_without_a_web_ui_no_plugin_has_a_page(
+    sqlite_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch, subtests: pytest.Subtests
+) -> None:
+    for name, value in {"ISSUER": "http://127.0.0.1:9", "CLIENT_ID": "bvo", "CLIENT_SECRET": "hidden"}.items():
+        monkeypatch.setenv(f"BVO_OIDC_{name}", value)
+    app = sqlite_app(BVO_DISABLED_PLUGINS="webui")
+    pages = [rule for rule in app.url_map.iter_rules() if not rule.rule.startswith(("/api/", "/openapi.json"))]
+    refused = [(rule, method) for rule in pages for method in sorted(rule.methods & {"GET", "POST"})]
+    refused = [(rule, method) for rule, method in refused if rule.rule not in ("/", "/healthz")]
+    assert {rule.rule for rule, _ in refused} >= {"/sdk-auth", "/ui/forgot", "/ui/profile", "/ui/oidc/login"}
+    for rule, method in refused:
+        with subtests.test(f"{method} {rule.rule}"):
+            answer = app.test_client().open(re.sub("<int:[^>]*>|<[^>]*>", "1", rule.rule), method=method)
+            assert answer.status_code == 404
+            assert "The web UI is disabled here" in answer.get_json()["detail"]
 
 
 def test_importing_the_package_imports_no_framework_and_flask_finds_the_app(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import pytest
 from flask import Flask
@@ -83,12 +82,6 @@ def test_a_page_with_a_token_is_kept_nowhere_and_tells_nobody_its_address(client
         assert response.headers["Cache-Control"] == "no-store"
         assert "script-src 'self'" in response.headers["Content-Security-Policy"]
     assert client.get("/ui/reset", headers=HTML).location == "/ui/forgot"
-
-
-def test_without_the_web_ui_there_are_no_such_pages(make_app: Callable[..., Flask]) -> None:
-    client = make_app(BVO_DISABLED_PLUGINS="webui").test_client()
-    for path in ("/ui/forgot", "/ui/reset?token=x"):
-        assert "/api/auth/reset" in client.get(path).get_json()["detail"]
 
 
 def test_what_is_typed_is_shown_as_text(client: FlaskClient) -> None:

@@ -67,7 +67,7 @@ class Shell:
     @cached_property
     def server_url(self) -> str:
         """The address of this server, without a slash at its end, as people and robots reach it."""
-        return str(settings.get("general.public_url") or request.host_url).rstrip("/")
+        return settings.public_url(request.host_url)
 
     def can(self, permission: str) -> bool:
         return self.principal.can(permission)
