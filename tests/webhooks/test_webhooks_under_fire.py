@@ -23,6 +23,8 @@ from support.servers import Server, free_port
 
 HURRIED = Path(__file__).parent / "hurried"
 TYPES = "machine.*,queue.*"
+ENOUGH = 100
+"""Changes, for a run that says something: on a busy machine they take longer."""
 
 
 class Restless:
@@ -91,7 +93,7 @@ def test_every_committed_event_arrives_in_order_whoever_is_killed(
 
     taken = [request for request in restless.received if 200 <= request.status < 300]
     assert len(logged) == len({event["id"] for event in logged})
-    assert len(acknowledged) > 100
+    assert len(acknowledged) > ENOUGH
     assert {request.event["id"] for request in taken} == {event["id"] for event in logged}
     assert first_arrivals(taken) == by_subject(logged)
     for request in restless.received:
@@ -99,13 +101,13 @@ def test_every_committed_event_arrives_in_order_whoever_is_killed(
 
 
 def change(server: Server, chance: random.Random, acknowledged: list[str]) -> None:
-    """Make machines and queues and rename queues, for some seconds; some of it is refused."""
+    """Make machines and queues and rename queues, for 8 s, or until it is enough; some of it is refused."""
     session = requests.Session()
     session.headers.update(server.session.headers)
-    ends_at = time.monotonic() + 8
+    begun = time.monotonic()
     queues: list[int] = []
     number = 0
-    while time.monotonic() < ends_at:
+    while (spent := time.monotonic() - begun) < 8 or (len(acknowledged) <= ENOUGH and spent < 60):
         number += 1
         with contextlib.suppress(requests.ConnectionError):  # its web worker was killed
             answer = one(session, server.url, queues, number, chance)
