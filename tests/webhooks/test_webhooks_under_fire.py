@@ -82,8 +82,10 @@ def test_every_committed_event_arrives_in_order_whoever_is_killed(
         load.start()
         while load.is_alive():
             time.sleep(1)
-            with contextlib.suppress(psutil.NoSuchProcess):
-                chance.choice(server.children()).kill()
+            children = server.children()
+            if len(children) > 1:  # who was killed is back: else a slow machine would do nothing but begin again
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    chance.choice(children).kill()
             restless.die(0.5)
         server.kill()
         server.start()
@@ -107,7 +109,7 @@ def change(server: Server, chance: random.Random, acknowledged: list[str]) -> No
     begun = time.monotonic()
     queues: list[int] = []
     number = 0
-    while (spent := time.monotonic() - begun) < 8 or (len(acknowledged) <= ENOUGH and spent < 60):
+    while (spent := time.monotonic() - begun) < 8 or (len(acknowledged) <= ENOUGH and spent < 120):
         number += 1
         with contextlib.suppress(requests.ConnectionError):  # its web worker was killed
             answer = one(session, server.url, queues, number, chance)
@@ -139,7 +141,7 @@ def every_event(server: Server) -> list[dict[str, Any]]:
 
 def wait_until_told(server: Server, restless: Restless, acknowledged: int) -> list[dict[str, Any]]:
     """All events, once there is one for each change that was acknowledged, and all of them were taken."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while True:
         logged = every_event(server)
         taken = {request.event["id"] for request in restless.received if 200 <= request.status < 300}
