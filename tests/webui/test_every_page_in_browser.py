@@ -73,7 +73,7 @@ class Watched:
         if not cached:
             self._devtools.send("Network.clearBrowserCache")
         self._bytes = 0
-        answer = self.page.goto(path, wait_until="load" if cached else "networkidle")
+        answer = self.page.goto(path, wait_until="networkidle")
         assert answer, path
         assert answer.status == 200, path
         return self._bytes
